@@ -1,0 +1,189 @@
+package awscall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/trustbridge/trustbridge/shared/forward"
+)
+
+// answers is a target that gives the next answer of a list to each request, and keeps what it was asked.
+type answers struct {
+	list []answer
+
+	mu       sync.Mutex
+	requests []string // access key id + body of each request
+}
+
+type answer struct {
+	status int
+	code   string
+	header http.Header
+	body   string // instead of an error document
+	err    error  // no answer at all
+}
+
+func (a *answers) Do(r *http.Request) (*http.Response, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	body, _ := io.ReadAll(r.Body)
+	_, key, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	key, _, _ = strings.Cut(key, "/")
+	next := a.list[min(len(a.requests), len(a.list)-1)]
+	a.requests = append(a.requests, key+" "+string(body))
+	if next.err != nil {
+		return nil, next.err
+	}
+	text := next.body
+	if text == "" && next.status >= 300 {
+		text = fmt.Sprintf(`<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>%s</Code><Message>m</Message></Error><RequestId>r</RequestId></ErrorResponse>`, next.code)
+	}
+	if text == "" {
+		text = `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>`
+	}
+	header := next.header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", "text/xml")
+	return &http.Response{StatusCode: next.status, Header: header, Body: io.NopCloser(strings.NewReader(text)), Request: r}, nil
+}
+
+// keys is a provider whose credentials change when one is rejected.
+type keys struct {
+	mu       sync.Mutex
+	n        int
+	err      error
+	rejected []string
+}
+
+func (k *keys) Retrieve(context.Context) (aws.Credentials, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return aws.Credentials{AccessKeyID: fmt.Sprintf("KEY%d", k.n), SecretAccessKey: "s", SessionToken: "t"}, k.err
+}
+
+func (k *keys) reject(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.rejected = append(k.rejected, id)
+	k.n++
+}
+
+func publish(t *testing.T, target *answers, k *keys) error {
+	t.Helper()
+	session := NewSession(k, k.reject)
+	client := sns.New(sns.Options{
+		Region: "eu-central-1", HTTPClient: target, Credentials: session.Credentials(), BaseEndpoint: aws.String("https://sns.example"),
+		RetryMaxAttempts: 1,
+	}, sns.WithAPIOptions(session.RetryExpired))
+	_, err := client.Publish(t.Context(), &sns.PublishInput{TopicArn: aws.String("arn:aws:sns:eu-central-1:111122223333:t"), Message: aws.String("hello")})
+	return err
+}
+
+func TestExpiredSessionIsReplacedOnce(t *testing.T) {
+	for _, code := range []string{"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"} {
+		t.Run(code, func(t *testing.T) {
+			target, k := &answers{list: []answer{{status: 403, code: code}, {status: 200}}}, &keys{}
+			if err := publish(t, target, k); err != nil {
+				t.Fatalf("Publish() = %v, want it to succeed with another session", err)
+			}
+			if len(target.requests) != 2 || !strings.HasPrefix(target.requests[0], "KEY0 ") || !strings.HasPrefix(target.requests[1], "KEY1 ") {
+				t.Errorf("requests = %q, want one with each key", target.requests)
+			}
+			if !strings.Contains(target.requests[1], "Message=hello") {
+				t.Errorf("the second request was %q, want the whole body again", target.requests[1])
+			}
+			if len(k.rejected) != 1 || k.rejected[0] != "KEY0" {
+				t.Errorf("rejected %v, want KEY0 once", k.rejected)
+			}
+		})
+	}
+}
+
+func TestASecondExpiryIsTheVerdict(t *testing.T) {
+	target, k := &answers{list: []answer{{status: 403, code: "ExpiredToken"}}}, &keys{}
+	err := publish(t, target, k)
+	if kind := Classify("publish", err).Kind; kind != forward.Unavailable {
+		t.Errorf("Classify(%v) = %v, want unavailable", err, kind)
+	}
+	if len(target.requests) != 2 {
+		t.Errorf("%d requests, want 2: one more and no third", len(target.requests))
+	}
+}
+
+type identity struct {
+	error
+	outage bool
+}
+
+func (i identity) Outage() bool       { return i.outage }
+func (identity) RetryableError() bool { return false }
+func (identity) Detail() string       { return "the identity's own sentence" }
+
+func TestClassify(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer answer
+		keys   error
+		want   forward.Kind
+		after  time.Duration
+	}{
+		"permission, sns":           {answer: answer{status: 403, code: "AuthorizationError"}, want: forward.Denied},
+		"permission, others":        {answer: answer{status: 400, code: "AccessDeniedException"}, want: forward.Denied},
+		"key":                       {answer: answer{status: 400, code: "KMSAccessDenied"}, want: forward.Denied},
+		"key throttled":             {answer: answer{status: 400, code: "KMSThrottling"}, want: forward.Throttled},
+		"throttled":                 {answer: answer{status: 400, code: "Throttling"}, want: forward.Throttled},
+		"throttled, sns's own":      {answer: answer{status: 429, code: "Throttled"}, want: forward.Throttled},
+		"throttled, with 503":       {answer: answer{status: 503, code: "ThrottlingException"}, want: forward.Throttled},
+		"429 of another name":       {answer: answer{status: 429, code: "Other"}, want: forward.Throttled},
+		"retry-after in seconds":    {answer: answer{status: 429, code: "Throttled", header: http.Header{"Retry-After": {"7"}}}, want: forward.Throttled, after: 7 * time.Second},
+		"retry-after in ms":         {answer: answer{status: 429, code: "Throttled", header: http.Header{"X-Amz-Retry-After": {"250"}}}, want: forward.Throttled, after: 250 * time.Millisecond},
+		"retry-after a date":        {answer: answer{status: 503, code: "X", header: http.Header{"Retry-After": {"Wed, 21 Oct 2026 07:28:00 GMT"}}}, want: forward.Unavailable},
+		"retry-after huge":          {answer: answer{status: 503, code: "X", header: http.Header{"Retry-After": {"99999999999"}}}, want: forward.Unavailable},
+		"signature":                 {answer: answer{status: 403, code: "SignatureDoesNotMatch"}, want: forward.Denied},
+		"500":                       {answer: answer{status: 500, code: "InternalError"}, want: forward.Unavailable},
+		"html of a proxy":           {answer: answer{status: 502, body: "<html>bad gateway</html>"}, want: forward.Unavailable},
+		"200 that is no answer":     {answer: answer{status: 200, body: "<html>welcome"}, want: forward.Unavailable},
+		"no answer":                 {answer: answer{err: io.ErrUnexpectedEOF}, want: forward.Unavailable},
+		"unknown 4xx":               {answer: answer{status: 400, code: "SomethingNew"}, want: forward.Denied},
+		"identity refused":          {keys: identity{errors.New("x"), false}, want: forward.Denied},
+		"identity cannot be had":    {keys: identity{errors.New("x"), true}, want: forward.Unavailable},
+		"session ended, both times": {answer: answer{status: 403, code: "ExpiredToken"}, want: forward.Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := publish(t, &answers{list: []answer{tc.answer}}, &keys{err: tc.keys})
+			if err == nil {
+				t.Fatal("Publish() = nil, want an error")
+			}
+			got := Classify("publish", err)
+			if got.Kind != tc.want || got.RetryAfter != tc.after {
+				t.Errorf("Classify(%v) = %v after %v, want %v after %v", err, got.Kind, got.RetryAfter, tc.want, tc.after)
+			}
+			detail := forward.Detail(got)
+			if detail == "" || strings.Contains(detail, "arn:") || strings.Contains(detail, "sns.example") {
+				t.Errorf("Detail() = %q, want a sentence without ARN and host", detail)
+			}
+			if tc.keys != nil && detail != "the identity's own sentence" {
+				t.Errorf("Detail() = %q, want the identity's", detail)
+			}
+		})
+	}
+}
+
+func TestHTTPClientKeepsConnections(t *testing.T) {
+	transport := NewHTTPClient(160, 8*time.Second).GetTransport()
+	if transport.MaxIdleConnsPerHost != 160 || transport.MaxIdleConns != 0 || transport.IdleConnTimeout != idleTimeout {
+		t.Errorf("idle connections: %d a host, %d in all, %v; want 160, no limit, %v",
+			transport.MaxIdleConnsPerHost, transport.MaxIdleConns, transport.IdleConnTimeout, idleTimeout)
+	}
+}
