@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"github.com/cloudevents/sdk-go/v2/event"
+	cetypes "github.com/cloudevents/sdk-go/v2/types"
+
+	"github.com/trustbridge/trustbridge/shared/cloudevent"
+	"github.com/trustbridge/trustbridge/shared/forward"
+)
+
+// stringType is the data type of every attribute we send; its length counts into the message's size.
+const stringType = "String"
+
+// message is an event as it goes to SNS.
+type message struct {
+	body       string
+	attributes map[string]types.MessageAttributeValue
+}
+
+// Prepare maps an event to a message and its exact size as SNS counts it: the UTF-8 bytes of the body and of each
+// attribute's name, type and value. Source: https://docs.aws.amazon.com/sns/latest/dg/SNSMessageAttributes.html
+func (s *sink) Prepare(e *event.Event, trace string) (forward.Item, error) {
+	body, err := s.body(e)
+	if err != nil {
+		return forward.Item{}, err
+	}
+	m := &message{body: body, attributes: make(map[string]types.MessageAttributeValue, len(standardAttributes)+len(s.settings.extra))}
+	size := len(body)
+	add := func(name, value string) error {
+		if value == "" {
+			return nil // SNS refuses an empty value
+		}
+		if bad := illegal(value); bad >= 0 {
+			return invalid(fmt.Errorf("the attribute %s holds the character %U, which no message attribute can hold; the sender must leave it out", name, bad))
+		}
+		m.attributes[name] = types.MessageAttributeValue{DataType: aws.String(stringType), StringValue: aws.String(value)}
+		size += len(name) + len(stringType) + len(value)
+		return nil
+	}
+	if err := s.addAttributes(e, trace, add); err != nil {
+		return forward.Item{}, err
+	}
+	if size > int(s.settings.SNS.MaxBytes) {
+		return forward.Item{}, invalid(fmt.Errorf("%w: %d bytes with attributes, SNS_MAX_BYTES allows %d; send less data or a reference to it, or raise the topic's MaximumMessageSize and SNS_MAX_BYTES",
+			forward.ErrTooLarge, size, int(s.settings.SNS.MaxBytes)))
+	}
+	return forward.Item{Size: size, Payload: m}, nil
+}
+
+// body is the message's text.
+func (s *sink) body(e *event.Event) (string, error) {
+	if s.settings.SNS.Payload == "data" {
+		data := e.Data()
+		if len(data) == 0 {
+			return "", invalid(forward.WithDetail(fmt.Errorf("%w: the event has no data, and SNS_PAYLOAD=data sends nothing else", forward.ErrContent),
+				"the event has no data to send; an operator can set SNS_PAYLOAD=event to send events as a whole"))
+		}
+		text := string(data)
+		if bad := illegal(text); bad >= 0 {
+			return "", invalid(forward.WithDetail(fmt.Errorf("%w: the data holds %U, which a message cannot hold", forward.ErrContent, bad),
+				"the event's data is not text that a message can hold; an operator can set SNS_PAYLOAD=event to send events as a whole"))
+		}
+		return text, nil
+	}
+	const envelope = 512 // what attributes take in most events
+	out, notJSON, err := cloudevent.AppendJSON(make([]byte, 0, len(e.Data())+envelope), e)
+	if err != nil {
+		return "", invalid(err)
+	}
+	if notJSON {
+		s.counters.Add("data_not_json", 1)
+	}
+	return string(out), nil
+}
+
+// addAttributes gives each attribute of the message to add.
+func (s *sink) addAttributes(e *event.Event, trace string, add func(name, value string) error) error {
+	when := ""
+	if t := e.Time(); !t.IsZero() {
+		when = cetypes.FormatTime(t)
+	}
+	if own, ok := e.Extensions()["traceparent"].(string); ok && own != "" {
+		trace = own
+	}
+	values := [...]string{e.ID(), e.Source(), e.Type(), e.SpecVersion(), e.Subject(), when, e.DataContentType(), trace}
+	for i, name := range standardAttributes {
+		if err := add(name, values[i]); err != nil {
+			return err
+		}
+	}
+	for _, extra := range s.settings.extra {
+		value, err := extra.value(e)
+		if err != nil {
+			return &forward.Error{Op: "map", Kind: forward.Denied, Err: forward.WithDetail(
+				fmt.Errorf("SNS_ATTRIBUTES: the attribute %s cannot be filled: %w", extra.name, err),
+				"the event lacks a value that the setting SNS_ATTRIBUTES asks for; an operator must change the setting or the sender")}
+		}
+		if err := add(extra.name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// value is the attribute's value for an event: "" if it is an extension that the event does not have.
+func (a extraAttribute) value(e *event.Event) (string, error) {
+	if a.template != nil {
+		return a.template.Eval(e)
+	}
+	v, found := e.Extensions()[a.name]
+	if !found {
+		return "", nil
+	}
+	return cetypes.Format(v)
+}
+
+// illegal is the first character of s that SQS, and so an SNS message for it, cannot hold, or -1; for bytes that are not
+// UTF-8 it is U+FFFD. Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+func illegal(s string) rune {
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError:
+			if _, width := utf8.DecodeRuneInString(s[i:]); width == 1 {
+				return r
+			}
+		case r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000:
+		default:
+			return r
+		}
+	}
+	return -1
+}
+
+// invalid is the verdict on an event that breaks a rule of the mapping.
+func invalid(err error) error {
+	var detailed forward.Detailer
+	if !errors.As(err, &detailed) && !errors.Is(err, forward.ErrTooLarge) {
+		// The texts of the mapping name rules and attributes, never values, so that a sender may read them.
+		err = forward.WithDetail(err, strings.TrimPrefix(err.Error(), "map: "))
+	}
+	return &forward.Error{Op: "map", Kind: forward.Invalid, Err: err}
+}

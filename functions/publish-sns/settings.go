@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/trustbridge/trustbridge/shared/bridge"
+	"github.com/trustbridge/trustbridge/shared/cloudevent"
+)
+
+// settings is what publish-sns is configured by besides what all functions are.
+type settings struct {
+	SNS struct {
+		TopicARN      string      `env:"SNS_TOPIC_ARN" required:"true" doc:"topic that events are published to; its region is where they go" example:"arn:aws:sns:eu-central-1:111122223333:orders"`
+		Payload       string      `env:"SNS_PAYLOAD" default:"event" values:"event,data" doc:"what a message holds: the whole event as JSON, or its data alone" example:"data"`
+		Attributes    string      `env:"SNS_ATTRIBUTES" doc:"more message attributes: a comma list of extension names, which are left out where an event has none, or of name=template, which every event must fill" example:"sapconsumertenant,order={data/order/id}"`
+		AttributesMax int         `env:"SNS_ATTRIBUTES_MAX" default:"10" min:"8" max:"100" doc:"most attributes of a message; an SQS queue subscribed with raw delivery silently discards messages with more than 10" example:"12"`
+		MaxBytes      bridge.Size `env:"SNS_MAX_BYTES" default:"256 KiB" min:"1 KiB" max:"1 MiB" doc:"largest message with its attributes: the topic's MaximumMessageSize; a larger one is answered 413" example:"1MiB"`
+	} `group:"publish-sns"`
+
+	topic arn.ARN          // made by Check
+	extra []extraAttribute // made by Check
+}
+
+// extraAttribute is one entry of SNS_ATTRIBUTES.
+type extraAttribute struct {
+	name     string
+	template *cloudevent.Template // nil: the value of the extension of that name
+}
+
+// standardAttributes are sent with every event that has them, so that subscriptions can filter by them.
+//
+//nolint:gochecknoglobals // a table, never changed
+var standardAttributes = []string{
+	"ce-id", "ce-source", "ce-type", "ce-specversion", "ce-subject", "ce-time", "ce-datacontenttype", "traceparent",
+}
+
+// Check reads the topic's ARN and the list of attributes.
+func (s *settings) Check() []bridge.Problem {
+	var problems []bridge.Problem
+	against := func(name, format string, args ...any) {
+		problems = append(problems, bridge.Problem{Names: []string{name}, Reason: fmt.Sprintf(format, args...)})
+	}
+	topic, err := arn.Parse(s.SNS.TopicARN)
+	switch {
+	case err != nil || topic.Service != "sns" || topic.Region == "" || topic.AccountID == "" || topic.Resource == "" || strings.Contains(topic.Resource, ":"):
+		against("SNS_TOPIC_ARN", "is %q, which is not the ARN of a topic: arn:aws:sns:region:account:name is needed", s.SNS.TopicARN)
+	case strings.HasSuffix(topic.Resource, ".fifo"):
+		against("SNS_TOPIC_ARN", "is %q, a FIFO topic; this version publishes to standard topics only", s.SNS.TopicARN)
+	}
+	s.topic = topic
+	extra, err := parseAttributes(s.SNS.Attributes)
+	if err != nil {
+		against("SNS_ATTRIBUTES", "has %v", err)
+	}
+	s.extra = extra
+	if n := len(standardAttributes) + len(extra); n > s.SNS.AttributesMax && s.SNS.AttributesMax > 0 {
+		problems = append(problems, bridge.Problem{
+			Names:  []string{"SNS_ATTRIBUTES", "SNS_ATTRIBUTES_MAX"},
+			Reason: fmt.Sprintf("contradict each other: %d attributes with the %d that every message has, at most %d", n, len(standardAttributes), s.SNS.AttributesMax),
+		})
+	}
+	return problems
+}
+
+// Region is the topic's.
+func (s *settings) Region() string { return s.topic.Region }
+
+// parseAttributes reads a comma list of names and name=template.
+func parseAttributes(list string) ([]extraAttribute, error) {
+	var out []extraAttribute
+	seen := make(map[string]bool)
+	for _, name := range standardAttributes {
+		seen[name] = true
+	}
+	for entry := range strings.SplitSeq(list, ",") {
+		name, text, isTemplate := strings.Cut(strings.TrimSpace(entry), "=")
+		if name == "" && !isTemplate {
+			continue // an empty list, or a comma at its end
+		}
+		var a extraAttribute
+		a.name = name
+		switch {
+		case seen[name]:
+			return nil, fmt.Errorf("%q twice; every message has it already or the list names it again", name)
+		case isTemplate && !validName(name):
+			return nil, fmt.Errorf("the name %q, which SNS does not allow: letters, digits, - _ and single . inside, not AWS. or Amazon. at the start", name)
+		case isTemplate:
+			template, err := cloudevent.ParseTemplate(text)
+			if err != nil {
+				return nil, fmt.Errorf("the template of %q wrong: %w", name, err)
+			}
+			a.template = template
+		case !cloudevent.ValidName(name) || cloudevent.IsAttribute(name) || cloudevent.IsReserved(name):
+			return nil, fmt.Errorf("%q, which is no name of an extension; for anything else write name={template}", name)
+		}
+		seen[name] = true
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// nameMaxBytes is below what SNS refuses. Source: https://docs.aws.amazon.com/sns/latest/dg/SNSMessageAttributes.html
+const nameMaxBytes = 255
+
+// validName tells whether SNS takes an attribute of that name.
+// Source: https://docs.aws.amazon.com/sns/latest/dg/SNSMessageAttributes.html
+func validName(name string) bool {
+	lower := strings.ToLower(name)
+	if name == "" || len(name) > nameMaxBytes || strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") ||
+		strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.') {
+			return false
+		}
+	}
+	return true
+}

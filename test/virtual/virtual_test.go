@@ -1,0 +1,44 @@
+package virtual
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRunStartsInTheFixturesYear(t *testing.T) {
+	Run(t, func(t *testing.T) {
+		if now := time.Now(); !now.Equal(Start) {
+			t.Errorf("the bubble starts at %v, want %v", now, Start)
+		}
+	})
+}
+
+func TestServeAndRefuse(t *testing.T) {
+	Run(t, func(t *testing.T) {
+		n := &Network{}
+		n.Serve(t, "here.example:80", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Hour)
+			_, _ = io.Copy(w, r.Body)
+		}))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://here.example/", strings.NewReader("hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := n.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if body, _ := io.ReadAll(response.Body); string(body) != "hello" {
+			t.Errorf("the answer is %q, want the echo after a virtual hour", body)
+		}
+		r.URL.Host = "nobody.example"
+		if _, err := n.Client().Do(r); !errors.Is(err, ErrRefused) {
+			t.Errorf("a call to nobody = %v, want %v", err, ErrRefused)
+		}
+	})
+}
