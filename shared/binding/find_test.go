@@ -1,0 +1,280 @@
+package binding
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const dir = "../../test/testdata/sap-destination/"
+
+// secret is the client secret of the fixtures.
+const secret = "5e7d19a0$Rk+v/0=&x"
+
+type row struct {
+	VCAP     string `json:"VCAP_SERVICES"`
+	VCAPPath string `json:"VCAP_SERVICES_FILE_PATH"`
+	Root     string `json:"SERVICE_BINDING_ROOT"`
+	SAPBTP   string `json:"sapbtp"`
+	Name     string
+	Result   string
+	Error    string
+	Lists    []string
+}
+
+func rows(tb testing.TB) (all []row, want map[string]string) {
+	tb.Helper()
+	var index struct {
+		Bindings []row
+		Values   struct{ Secret map[string]string } `json:"binding_values"`
+	}
+	if err := json.Unmarshal(read(tb, "index.json"), &index); err != nil {
+		tb.Fatal(err)
+	}
+	return index.Bindings, index.Values.Secret
+}
+
+func read(tb testing.TB, path string) []byte {
+	tb.Helper()
+	b, err := os.ReadFile(filepath.FromSlash(dir + path))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+// Every row of the fixtures for the two VCAP variables. Rows that expect a usable x509 binding get "x509-binding" here, since
+// this version does not read them.
+func TestFindFixtures(t *testing.T) {
+	all, want := rows(t)
+	seen := 0
+	for _, r := range all {
+		if r.Root != "" || r.SAPBTP != "" {
+			continue
+		}
+		seen++
+		s := Sources{Name: r.Name}
+		if r.VCAP != "" {
+			s.VCAPServices = string(read(t, r.VCAP))
+		}
+		if r.VCAPPath != "" {
+			s.VCAPServicesFilePath = filepath.FromSlash(dir + r.VCAPPath)
+		}
+		name := fmt.Sprintf("%s %s %s", r.VCAP, r.VCAPPath, r.Name)
+		var b *Binding
+		var err error
+		synctest.Test(t, func(*testing.T) {
+			time.Sleep(time.Until(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC))) // one row is about expiry
+			b, err = Find(s)
+		})
+		if r.Result == "secret" {
+			if err != nil {
+				t.Errorf("%s: Find = %v, want a binding", name, err)
+				continue
+			}
+			got := map[string]string{"clientid": b.ClientID, "clientsecret": b.ClientSecret.Reveal(), "url": b.URL, "uri": b.URI}
+			for k, v := range want {
+				if got[k] != v {
+					t.Errorf("%s: %s = %q, want %q", name, k, got[k], v)
+				}
+			}
+			continue
+		}
+		kind := r.Error
+		if r.Result == "x509" {
+			kind = UnsupportedBinding.String()
+		}
+		e, _ := errors.AsType[*Error](err)
+		if e == nil || e.Kind.String() != kind || b != nil {
+			t.Errorf("%s: Find = %v, want %s", name, err, kind)
+			continue
+		}
+		for _, part := range r.Lists {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: the error %q does not name %q", name, err, part)
+			}
+		}
+		if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "BEGIN") {
+			t.Errorf("%s: the error %q shows a secret", name, err)
+		}
+		if e.Outage() || e.RetryableError() || e.Detail() == "" || strings.Contains(e.Detail(), "tb-destination") {
+			t.Errorf("%s: outage %v, retryable %v, detail %q; want false, false and a sentence without names", name, e.Outage(), e.RetryableError(), e.Detail())
+		}
+	}
+	if seen != 11 {
+		t.Errorf("%d rows are for the VCAP variables, want 11", seen)
+	}
+}
+
+// credentials is the credentials object of the fixture, as a service key is.
+func credentials(tb testing.TB) []byte {
+	tb.Helper()
+	var v map[string][]struct{ Credentials json.RawMessage }
+	if err := json.Unmarshal(read(tb, "bindings/vcap-secret.json"), &v); err != nil {
+		tb.Fatal(err)
+	}
+	return v["destination"][0].Credentials
+}
+
+func TestServiceKey(t *testing.T) {
+	key := credentials(t)
+	for name, r := range map[string]struct {
+		content string
+		kind    Kind // 0 for a binding
+	}{
+		"as SAP prints it":                {string(key), 0},
+		"as cf prints it":                 {`{"credentials":` + string(key) + `}`, 0},
+		"line feed at the end":            {string(key) + "\n", 0},
+		"slash at the end of the URLs":    {strings.ReplaceAll(string(key), `.example"`, `.example/"`), 0},
+		"no secret":                       {strings.Replace(string(key), `"clientsecret"`, `"other"`, 1), IncompleteBinding},
+		"no URL":                          {strings.Replace(string(key), `"https://testbridge`, `"testbridge`, 1), IncompleteBinding},
+		"a number as client id":           {strings.Replace(string(key), `"sb-clone5e7d19a0!b40417|destination-xsappname!b62"`, `7`, 1), IncompleteBinding},
+		"other lines before":              {"Getting key tb for service instance …\n\n" + string(key), Unreadable},
+		"cut off":                         {string(key[:len(key)/2]), Unreadable},
+		"array":                           {"[" + string(key) + "]", Unreadable},
+		"null":                            {"null", Unreadable},
+		"empty":                           {"", Unreadable},
+		"too large":                       {strings.Repeat(" ", contentMaxBytes) + string(key), Unreadable},
+		"x509 without its type":           {`{"clientid":"c","certificate":"x","key":"k","url":"https://a","uri":"https://b"}`, UnsupportedBinding},
+		"instance-secret":                 {strings.Replace(string(key), "binding-secret", "instance-secret", 1), 0},
+		"no credential type means secret": {strings.Replace(string(key), `"credential-type"`, `"other"`, 1), 0},
+	} {
+		path := filepath.Join(t.TempDir(), "key.json")
+		if err := os.WriteFile(path, []byte(r.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// The variable must not count beside the file.
+		b, err := Find(Sources{ServiceKeyPath: path, VCAPServices: string(read(t, "bindings/vcap-two.json")), Name: "nothing"})
+		e, _ := errors.AsType[*Error](err)
+		switch {
+		case r.kind == 0 && (err != nil || b.ClientSecret.Reveal() != secret || strings.HasSuffix(b.URL+b.URI, "/") || !strings.Contains(b.Place, path)):
+			t.Errorf("%s: Find = %+v, %v, want the binding", name, b, err)
+		case r.kind != 0 && (e == nil || e.Kind != r.kind || strings.Contains(err.Error(), secret)):
+			t.Errorf("%s: Find = %v, want %v without the secret", name, err, r.kind)
+		}
+	}
+}
+
+func TestMissingFiles(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "nothing")
+	for _, s := range []Sources{{ServiceKeyPath: missing}, {VCAPServicesFilePath: missing}} {
+		_, err := Find(s)
+		if e, _ := errors.AsType[*Error](err); e == nil || e.Kind != Unreadable || !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
+			t.Errorf("Find(%+v) = %v, want unreadable that names the path", s, err)
+		}
+	}
+	_, err := Find(Sources{})
+	if e, _ := errors.AsType[*Error](err); e == nil || e.Kind != NoBinding || !strings.Contains(err.Error(), "DESTINATION_SERVICE_KEY_PATH") {
+		t.Errorf("Find of nothing = %v, want no-binding that names the variables", err)
+	}
+}
+
+func TestOneClientSeenTwiceCountsOnce(t *testing.T) {
+	one := `{"name":"a","credentials":` + string(credentials(t)) + `}`
+	if b, err := Find(Sources{VCAPServices: `{"destination":[` + one + `,` + one + `]}`}); err != nil || b.Name != "a" {
+		t.Errorf("Find = %v, %v, want the one client", b, err)
+	}
+}
+
+func TestRotationIsSeen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key.json")
+	write := func(content string) *Binding {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b, err := Find(Sources{ServiceKeyPath: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	old := write(string(credentials(t)))
+	if again := write(string(credentials(t)) + " "); !old.Same(again) {
+		t.Error("the same binding read again is not the same")
+	}
+	if rotated := write(strings.Replace(string(credentials(t)), "5e7d", "6e7d", 1)); old.Same(rotated) || old.Same(nil) {
+		t.Error("a binding with another secret, or none, is the same")
+	}
+}
+
+func TestNothingShowsTheSecret(t *testing.T) {
+	b, err := Find(Sources{VCAPServices: string(read(t, "bindings/vcap-secret.json"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "binding", b, "value", *b, "secret", b.ClientSecret)
+	j, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := out.String() + string(j) + fmt.Sprintf("%v %+v %#v %s %q %x %v", b, b, b, b.ClientSecret, b.ClientSecret, b.ClientSecret, *b)
+	if strings.Contains(text, secret) || strings.Contains(text, fmt.Sprintf("%x", secret)) {
+		t.Errorf("the secret is in %s", text)
+	}
+	if !strings.Contains(text, redacted) || b.ClientSecret.IsZero() || !(Secret{}).IsZero() {
+		t.Errorf("%s: want the secret marked as redacted", text)
+	}
+}
+
+func TestKindsHaveNames(t *testing.T) {
+	for k := NoBinding; k <= Unreadable; k++ {
+		if _, detail := k.texts(); strings.HasPrefix(k.String(), "binding.Kind") || detail == "" {
+			t.Errorf("kind %d has the name %q and the detail %q", int(k), k, detail)
+		}
+	}
+}
+
+func FuzzFind(f *testing.F) {
+	for _, name := range []string{"secret", "x509", "two", "none", "incomplete", "user-provided"} {
+		f.Add(read(f, "bindings/vcap-"+name+".json"), "")
+	}
+	f.Add(read(f, "bindings/vcap-user-provided.json"), "my-destination")
+	f.Add([]byte(`{"destination":[{"credentials":null},null]}`), "")
+	f.Fuzz(func(t *testing.T, content []byte, name string) {
+		now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+		fromVCAP, errVCAP := parseVCAP(content, "place", name, now)
+		fromKey, errKey := parseServiceKey(content, "place", now)
+		for _, r := range []struct {
+			b   *Binding
+			err error
+		}{{fromVCAP, errVCAP}, {fromKey, errKey}} {
+			if _, typed := errors.AsType[*Error](r.err); r.err != nil && (!typed || r.b != nil) {
+				t.Errorf("%T beside %v, want a typed error alone", r.err, r.b)
+			}
+			if r.err != nil {
+				continue
+			}
+			if r.b.ClientID == "" || r.b.ClientSecret.IsZero() || r.b.URL == "" || r.b.URI == "" {
+				t.Fatalf("accepted an incomplete binding %v", r.b)
+			}
+			// What is accepted, written as a service key, is the same client again.
+			again, err := json.Marshal(map[string]string{"clientid": r.b.ClientID, "clientsecret": r.b.ClientSecret.Reveal(), "url": r.b.URL,
+				"uri": r.b.URI, "tenantid": r.b.TenantID, "instanceid": r.b.InstanceID})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := parseServiceKey(again, "place", now); err != nil || !b.Same(r.b) {
+				t.Errorf("written as a service key: %v, want the same client", err)
+			}
+		}
+	})
+}
+
+func ExampleFind() {
+	b, err := Find(Sources{VCAPServicesFilePath: dir + "bindings/vcap-two.json", Name: "tb-destination"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(b.Name, b.URI, b.ClientSecret)
+	// Output: tb-destination https://destination-configuration.cfapps.xx10.test.example [redacted]
+}

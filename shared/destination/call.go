@@ -1,0 +1,194 @@
+package destination
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	bodyMaxBytes = 8 << 20 // of an answer; a find with four certificates has 17 KB
+	textMaxBytes = 4 << 10 // of the service's words in an error
+	attemptsMax  = 3
+	retryBase    = 100 * time.Millisecond
+	// retryAfterMax is the longest wait that is spent inside a look; a longer one ends it.
+	retryAfterMax = 5 * time.Second
+)
+
+// reply is an answer whose body has been read.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// call sends the request that build makes, at most three times, until read takes the answer. Every error it returns tells
+// who was asked and how often.
+func (c *Client) call(ctx context.Context, op string, build func(context.Context) (*http.Request, error), read func(*reply) *Error) *Error {
+	for attempt := 1; ; attempt++ {
+		host, e := c.once(ctx, build, read)
+		if e == nil {
+			return nil
+		}
+		e.Op, e.Name, e.Host, e.Attempts = op, c.config.Name, host, attempt
+		if !e.retry || attempt == attemptsMax || e.RetryAfter > retryAfterMax {
+			return e
+		}
+		d := retryBase << (attempt - 1)
+		wait := max(e.RetryAfter, d/2+rand.N(d/2))
+		if !sleep(ctx, wait) {
+			return e
+		}
+	}
+}
+
+func (c *Client) once(ctx context.Context, build func(context.Context) (*http.Request, error), read func(*reply) *Error) (host string, e *Error) {
+	ctx, cancel := context.WithTimeout(ctx, c.config.CallTimeout)
+	defer cancel()
+	request, err := build(ctx)
+	if err != nil {
+		return "", &Error{Kind: Binding, Err: err}
+	}
+	host = request.URL.Host
+	if request.URL.Scheme != "https" && !isLoopback(request.URL.Hostname()) {
+		return host, &Error{Kind: Unencrypted}
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return host, &Error{Kind: Connection, Err: withoutURL(err), retry: true}
+	}
+	defer func() { _ = response.Body.Close() }()
+	r := &reply{status: response.StatusCode, header: response.Header}
+	r.body, err = io.ReadAll(io.LimitReader(response.Body, bodyMaxBytes+1))
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return host, r.fail(&Error{Kind: CutOff, retry: true})
+	case err != nil:
+		return host, r.fail(&Error{Kind: Connection, Err: fmt.Errorf("read the answer: %w", err), retry: true})
+	case len(r.body) > bodyMaxBytes:
+		return host, r.fail(&Error{Kind: NotTheService, Reason: "the answer is larger than 8 MB"})
+	case r.status == http.StatusTooManyRequests:
+		return host, r.fail(&Error{Kind: Throttled, retry: true})
+	case r.status >= 500:
+		return host, r.fail(&Error{Kind: ServiceFault, retry: true})
+	case r.status >= 300 && r.status < 400 && r.status != http.StatusNotModified:
+		return host, r.fail(&Error{Kind: NotTheService, Reason: "it redirects, and a token must not follow"})
+	}
+	return host, read(r)
+}
+
+// fail adds what the answer says to e.
+func (r *reply) fail(e *Error) *Error {
+	e.Status, e.RequestID, e.RetryAfter = r.status, bounded(r.header.Get("X-Vcap-Request-Id")), retryAfter(r.header)
+	if r.status == http.StatusOK {
+		// A successful answer may hold a key or a token: its text is never quoted.
+		if e.Kind == NotTheService {
+			e.ContentType = bounded(r.header.Get("Content-Type"))
+		}
+		return e
+	}
+	var members struct {
+		Message     string `json:"ErrorMessage"`
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	switch {
+	case json.Unmarshal(r.body, &members) == nil:
+		e.Text = bounded(strings.Join(strings.Fields(members.Message+" "+members.Error+" "+members.Description), " "))
+	case strings.HasPrefix(strings.TrimSpace(string(r.body)), "<"):
+		e.ContentType = bounded(r.header.Get("Content-Type"))
+	default:
+		e.Text = bounded(strings.TrimSpace(string(r.body)))
+	}
+	return e
+}
+
+// decode reads a successful answer into v, and tells an answer that ended early from one of something else.
+func (r *reply) decode(v any) *Error {
+	text := strings.TrimSpace(string(r.body))
+	if r.status != http.StatusOK {
+		return r.fail(&Error{Kind: BadAnswer, Reason: "status 200 was expected"})
+	}
+	if text == "" {
+		return r.fail(&Error{Kind: CutOff, retry: true})
+	}
+	if text[0] != '{' {
+		return r.fail(&Error{Kind: NotTheService, Reason: "the answer is no JSON object", retry: true})
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	// The texts of JSON errors are left out: they may quote a value.
+	if err := d.Decode(v); errors.Is(err, io.ErrUnexpectedEOF) {
+		return r.fail(&Error{Kind: CutOff, retry: true})
+	} else if _, syntax := errors.AsType[*json.SyntaxError](err); syntax {
+		return r.fail(&Error{Kind: NotTheService, Reason: "the answer is no JSON object", retry: true})
+	} else if err != nil {
+		return r.fail(&Error{Kind: BadAnswer, Reason: "a member has another type than the API says"})
+	}
+	if d.More() {
+		return r.fail(&Error{Kind: NotTheService, Reason: "something follows the JSON object", retry: true})
+	}
+	return nil
+}
+
+// retryAfter is the wait that an answer asks for, 0 if it asks for none.
+func retryAfter(h http.Header) time.Duration {
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.Atoi(v); err == nil && seconds > 0 {
+		return time.Duration(min(seconds, 3600)) * time.Second
+	}
+	at, err := http.ParseTime(v)
+	if err != nil {
+		return 0
+	}
+	return min(max(time.Until(at), 0), time.Hour)
+}
+
+// withoutURL drops the URL that net/http puts before its errors: the host is named already, and the name of the destination too.
+func withoutURL(err error) error {
+	if u, found := errors.AsType[*url.Error](err); found {
+		return u.Err
+	}
+	return err
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// bounded cuts what others wrote to what a log line can take.
+func bounded(s string) string {
+	if len(s) <= textMaxBytes {
+		return s
+	}
+	cut := textMaxBytes
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+// sleep is false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
