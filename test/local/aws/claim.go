@@ -1,0 +1,82 @@
+package aws
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Call is what a request says it is, before anything of it is proved; faults are matched against it.
+type Call struct {
+	// Service is rolesanywhere, sns or sqs.
+	Service string
+	// Action is for example CreateSession, PublishBatch or ReceiveMessage; "" if the request names none.
+	Action string
+	// Resource is the topic's ARN, the queue's URL or the role's ARN; "" if the request names none.
+	Resource string
+	// Number counts the calls of this service and action, from 1, while any fault is injected.
+	Number int
+	// Body is the request's body; it must not be changed.
+	Body []byte
+}
+
+// targetPrefix begins the X-Amz-Target of every SQS call.
+const targetPrefix = "AmazonSQS."
+
+// readClaim reads what the request says it is.
+func (c *call) readClaim() {
+	c.claim.Body = c.body
+	if c.Method == http.MethodPost && c.URL.EscapedPath() == "/sessions" && !strings.HasPrefix(c.Header.Get("Authorization"), "AWS4-HMAC-SHA256") {
+		c.claim.Service, c.claim.Action = serviceRolesAnywhere, "CreateSession"
+		var members struct {
+			RoleARN string `json:"roleArn"`
+		}
+		_ = json.Unmarshal(c.body, &members) // a claim: what cannot be read is absent
+		c.claim.Resource = members.RoleARN
+		if q := c.URL.Query().Get("roleArn"); q != "" {
+			c.claim.Resource = q
+		}
+		return
+	}
+	if target := c.Header.Get("X-Amz-Target"); target != "" {
+		c.claim.Service = serviceSQS
+		c.claim.Action = strings.TrimPrefix(target, targetPrefix)
+		var members struct {
+			QueueURL string `json:"QueueUrl"`
+		}
+		_ = json.Unmarshal(c.body, &members) // a claim: what cannot be read is absent
+		c.claim.Resource = members.QueueURL
+		return
+	}
+	c.claim.Service = serviceSNS
+	values, err := url.ParseQuery(string(c.body))
+	c.form = form{values: values, err: err}
+	c.claim.Action = c.form.text("Action")
+	c.claim.Resource = c.form.text("TopicArn")
+}
+
+// form is the body of a call of the query protocol.
+type form struct {
+	values url.Values
+	err    error
+}
+
+// text is a parameter's value, "" if it is absent.
+func (f form) text(name string) string { return f.values.Get(name) }
+
+// has tells whether a parameter is there, perhaps empty.
+func (f form) has(name string) bool {
+	_, there := f.values[name]
+	return there
+}
+
+// twice is a parameter that is there more than once, "" if none is: one of the two would be ignored.
+func (f form) twice() string {
+	for name, values := range f.values {
+		if len(values) > 1 {
+			return name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,14 @@
+// Package aws is a stand-in of AWS for tests and the demo: IAM Roles Anywhere, IAM, SNS and SQS behind one [http.Handler].
+//
+// [New] makes a [Server]; give it to a listener of your own, on the loopback interface or in memory. [Server.Seed] signs
+// set-up calls of any AWS client; the methods from [Server.CreateTrustAnchor] to [Server.Subscribe] do the same without
+// HTTP, [Server.WaitMessages] shows what arrived, [Server.Requests] what was asked, and [Server.Inject] breaks things.
+//
+// It promises to accept nothing that AWS would refuse: certificates, signatures, sessions, policies and sizes are checked
+// in full, and where AWS's behaviour is not known the stricter one is taken. What it does not have (FIFO topics and queues,
+// filter policies, endpoints other than SQS queues, encryption, resource policies) it refuses by name; nothing is ignored.
+// Texts for which no answer of AWS is on record begin with "stand-in: ".
+//
+// Everything lives in memory and ends with [Server.Close]. Time is the machine's, or the bubble's under testing/synctest,
+// moved by [Server.SetClockOffset]. Notifications carry no signature yet, and no key of the stand-in is worth anything.
+package aws

@@ -1,0 +1,9 @@
+// Package policy reads and evaluates the part of AWS's policy language that Trustbridge's roles use.
+//
+// [ParseTrust] reads a role's trust policy, [ParseIdentity] an identity or session policy; [Document.Evaluate] says what a
+// policy says of a request.
+//
+// It promises that nothing is ignored: an element, operator, key, variable or principal that it does not evaluate is an
+// error that names it, so a policy that loads means here what it means at AWS. It evaluates StringEquals, StringLike and
+// ArnEquals; a condition on a key that the request lacks is false.
+package policy

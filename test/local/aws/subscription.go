@@ -1,0 +1,216 @@
+package aws
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+)
+
+// subscription hands the notifications of a topic to a queue, by a goroutine of its own.
+type subscription struct {
+	arn, topicARN, queueARN string
+	raw                     atomic.Bool
+	in                      chan notification // bounded; a publisher waits when it is full
+	stop                    chan struct{}     // closed by Unsubscribe and DeleteTopic
+	discarded               atomic.Int64
+}
+
+// deliveryQueue is how many notifications wait for a subscription's goroutine.
+const deliveryQueue = 1_000
+
+// Subscribe subscribes a queue to a topic and returns the subscription's ARN. raw delivers the message itself instead of
+// the JSON envelope, and its attributes as attributes of the queue's message.
+func (s *Server) Subscribe(topicARN, queueARN string, raw bool) (string, error) {
+	arn, r := s.addSubscription(topicARN, queueARN, raw)
+	if r != nil {
+		return "", fmt.Errorf("subscribe %s to %s: %s", queueARN, topicARN, r.text)
+	}
+	return arn, nil
+}
+
+// Discarded is how many notifications a subscription could not deliver: raw ones with more than ten attributes, ones above
+// the queue's message size, and ones whose queue is gone. AWS discards these without a word too.
+// Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+func (s *Server) Discarded(subscriptionARN string) int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if sub := s.subscriptions[subscriptionARN]; sub != nil {
+		return int(sub.discarded.Load())
+	}
+	return 0
+}
+
+func (s *Server) addSubscription(topicARN, queueARN string, raw bool) (string, *refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.topics[topicARN]
+	switch {
+	case t == nil:
+		return "", notFound("Topic does not exist")
+	case s.queues[queueARN] == nil:
+		return "", standInParameter("the queue %s does not exist", queueARN)
+	case s.closed:
+		return "", standInParameter("it is closed")
+	}
+	for _, sub := range t.subscriptions {
+		if sub.queueARN == queueARN {
+			if sub.raw.Load() != raw {
+				return "", standInParameter("the subscription exists with different attributes")
+			}
+			return sub.arn, nil
+		}
+	}
+	sub := &subscription{
+		arn: topicARN + ":" + uuid.NewString(), topicARN: topicARN, queueARN: queueARN,
+		in: make(chan notification, deliveryQueue), stop: make(chan struct{}),
+	}
+	sub.raw.Store(raw)
+	t.subscriptions = append(slices.Clone(t.subscriptions), sub)
+	s.subscriptions[sub.arn] = sub
+	s.workers.Add(1)
+	go func() {
+		defer s.workers.Done()
+		s.deliverAll(sub)
+	}()
+	return sub.arn, nil
+}
+
+func (s *Server) subscribe(c *call) (any, *refusal) {
+	t, r := s.findTopic(c)
+	if r != nil {
+		return nil, r
+	}
+	attributes, r := c.form.pairs()
+	if r != nil {
+		return nil, r
+	}
+	protocol, endpoint := c.form.text("Protocol"), c.form.text("Endpoint")
+	if protocol != serviceSQS {
+		return nil, standInParameter("protocol %q is not here; sqs is", protocol)
+	}
+	if parts := strings.Split(endpoint, ":"); len(parts) != 6 || parts[0] != "arn" || parts[2] != serviceSQS {
+		return nil, invalidParameter("SQS endpoint ARN")
+	}
+	if strings.HasSuffix(endpoint, ".fifo") {
+		return nil, invalidParameter("Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
+	}
+	raw := false
+	for key, value := range attributes {
+		if raw, r = parseRaw(key, value); r != nil {
+			return nil, r
+		}
+	}
+	arn, r := s.addSubscription(t.arn, endpoint, raw)
+	if r != nil {
+		return nil, r
+	}
+	c.effect = "subscribed"
+	return struct{ SubscriptionArn string }{arn}, nil
+}
+
+// parseRaw reads the only subscription attribute there is.
+func parseRaw(key, value string) (bool, *refusal) {
+	if key != "RawMessageDelivery" {
+		return false, standInParameter("subscription attribute %s is not here", key)
+	}
+	switch value {
+	case "true", "false":
+		return value == "true", nil
+	}
+	return false, invalidParameter("Attributes Reason: RawMessageDelivery: Invalid value [%s]. Must be true or false.", value)
+}
+
+// findSubscription is the subscription of the call's SubscriptionArn.
+func (s *Server) findSubscription(c *call) (*subscription, *refusal) {
+	arn, r := s.checkARN(c, "SubscriptionArn")
+	if r != nil {
+		return nil, r
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if sub := s.subscriptions[arn]; sub != nil {
+		return sub, nil
+	}
+	return nil, notFound("Subscription does not exist")
+}
+
+// unsubscribe succeeds for a subscription that is not there.
+func (s *Server) unsubscribe(c *call) (any, *refusal) {
+	arn, r := s.checkARN(c, "SubscriptionArn")
+	if r != nil {
+		return nil, r
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := s.subscriptions[arn]
+	if sub == nil {
+		return nil, nil
+	}
+	delete(s.subscriptions, arn)
+	if t := s.topics[sub.topicARN]; t != nil {
+		t.subscriptions = slices.DeleteFunc(slices.Clone(t.subscriptions), func(other *subscription) bool { return other == sub })
+	}
+	close(sub.stop)
+	c.effect = "unsubscribed"
+	return nil, nil
+}
+
+func (s *Server) listSubscriptions(c *call) (any, *refusal) {
+	t, r := s.findTopic(c)
+	if r != nil {
+		return nil, r
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var arns []string
+	for _, sub := range t.subscriptions {
+		arns = append(arns, sub.arn)
+	}
+	slices.Sort(arns)
+	page, next, r := pageOf(arns, c.form.text("NextToken"))
+	if r != nil {
+		return nil, r
+	}
+	type member struct{ SubscriptionArn, Owner, Protocol, Endpoint, TopicArn string }
+	result := struct {
+		Subscriptions struct {
+			Members []member `xml:"member"`
+		}
+		NextToken string `xml:",omitempty"`
+	}{NextToken: next}
+	for _, arn := range page {
+		sub := s.subscriptions[arn]
+		result.Subscriptions.Members = append(result.Subscriptions.Members,
+			member{arn, s.config.Account, serviceSQS, sub.queueARN, sub.topicARN})
+	}
+	return result, nil
+}
+
+func (s *Server) subscriptionAttributes(c *call) (any, *refusal) {
+	sub, r := s.findSubscription(c)
+	if r != nil {
+		return nil, r
+	}
+	return attributesResult(map[string]string{
+		"SubscriptionArn": sub.arn, "TopicArn": sub.topicARN, "Owner": s.config.Account, "Protocol": serviceSQS, "Endpoint": sub.queueARN,
+		"RawMessageDelivery": strconv.FormatBool(sub.raw.Load()), "PendingConfirmation": "false", "ConfirmationWasAuthenticated": "true",
+	}), nil
+}
+
+func (s *Server) setSubscriptionAttributes(c *call) (any, *refusal) {
+	sub, r := s.findSubscription(c)
+	if r != nil {
+		return nil, r
+	}
+	raw, r := parseRaw(c.form.text("AttributeName"), c.form.text("AttributeValue"))
+	if r != nil {
+		return nil, r
+	}
+	sub.raw.Store(raw)
+	c.effect = "subscription attribute set"
+	return nil, nil
+}
