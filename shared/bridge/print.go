@@ -71,3 +71,16 @@ func Markdown(settings any) string {
 	}
 	return strings.TrimPrefix(b.String(), "\n")
 }
+
+// ReplaceSection is text with what stands between the two marks replaced. The error says which mark is missing.
+func ReplaceSection(text, begins, ends, section string) (string, error) {
+	before, rest, found := strings.Cut(text, begins)
+	if !found {
+		return "", fmt.Errorf("the mark %q is missing", begins)
+	}
+	_, after, found := strings.Cut(rest, ends)
+	if !found {
+		return "", fmt.Errorf("the mark %q is missing", ends)
+	}
+	return before + begins + section + ends + after, nil
+}

@@ -10,15 +10,15 @@ import (
 type Kind int
 
 const (
-	// Invalid: this event can never succeed. The only kind that is answered 4xx without a retry.
+	// Invalid means that this event can never succeed. The only kind that is answered 4xx without a retry.
 	Invalid Kind = iota + 1
-	// Denied: the bridge lacks a permission or is configured wrongly; an operator can cure it.
+	// Denied means that the bridge lacks a permission or is configured wrongly; an operator can cure it.
 	Denied
-	// Throttled: the target says slow down.
+	// Throttled means that the target says slow down.
 	Throttled
-	// Unavailable: time may cure it. The effect is unknown: the target may have accepted the event.
+	// Unavailable means that time may cure it. The effect is unknown: the target may have accepted the event.
 	Unavailable
-	// BatchRefused: the target refused the whole batch without saying which entry it means. It never leaves this package:
+	// BatchRefused means that the target refused the whole batch without saying which entry it means. It never leaves this package:
 	// each entry is sent again alone, once.
 	BatchRefused
 )
@@ -98,8 +98,7 @@ type Detailer interface {
 // Detail is what a sender may read of err: the sentence of the outermost [Detailer] in its chain, else a general one for
 // its kind. err must not be nil.
 func Detail(err error) string {
-	var d Detailer
-	if errors.As(err, &d) {
+	if d, ok := errors.AsType[Detailer](err); ok {
 		return d.Detail()
 	}
 	switch KindOf(err) {

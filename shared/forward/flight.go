@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -122,6 +121,9 @@ func (f *Forwarder) land(e *entry, err error, batchSize int) {
 		e.timer = time.AfterFunc(wait, func() { f.resume(e) })
 		return
 	}
+	if f.closed && KindOf(err) == Unavailable {
+		err = &Error{Op: "forward", Kind: Unavailable, Err: fmt.Errorf("%w: %w", errShutdown, err)}
+	}
 	f.settle(e, err)
 }
 
@@ -197,9 +199,6 @@ func verdict(err error, op string) error {
 	var v *Error
 	if errors.As(err, &v) && v.Kind >= Invalid && v.Kind <= BatchRefused {
 		return err
-	}
-	if errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("%w: %w", errShutdown, err)
 	}
 	return &Error{Op: op, Kind: Unavailable, Err: err}
 }

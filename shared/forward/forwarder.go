@@ -171,6 +171,7 @@ func (f *Forwarder) abandon(r *request, entries []entry, cause error) {
 			if !e.settled {
 				f.config.Counters.Add("verdicts_too_late", 1)
 			}
+		case ended:
 		}
 	}
 	// Nothing writes to r.errs from here on: it belongs to the caller again.

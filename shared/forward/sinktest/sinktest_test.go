@@ -115,7 +115,7 @@ func (m *memory) Send(_ context.Context, items []forward.Item) []error {
 		if stored {
 			m.held = append(m.held, item.Payload.(string))
 		}
-		if fails && !(m.defect == "believes in acceptance" && fault == Foreign) {
+		if fails && (m.defect != "believes in acceptance" || fault != Foreign) {
 			errs[i] = &forward.Error{Op: "send", Kind: kind, Err: fmt.Errorf("%s", fault)}
 		}
 	}

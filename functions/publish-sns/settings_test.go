@@ -1,0 +1,101 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trustbridge/trustbridge/shared/bridge"
+)
+
+var update = flag.Bool("update", false, "write docs/configuration.md anew")
+
+const topicARN = "arn:aws:sns:eu-central-1:111122223333:orders"
+
+// newSettings are settings as the runtime would fill them.
+func newSettings(change func(*settings)) *settings {
+	var s settings
+	s.SNS.TopicARN, s.SNS.Payload, s.SNS.AttributesMax, s.SNS.MaxBytes = topicARN, "event", 10, 256<<10
+	if change != nil {
+		change(&s)
+	}
+	return &s
+}
+
+func TestCheck(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*settings)
+		want   string // what the one problem says; "" for none
+	}{
+		"good":            {nil, ""},
+		"other partition": {func(s *settings) { s.SNS.TopicARN = "arn:aws-cn:sns:cn-north-1:111122223333:orders" }, ""},
+		"no ARN":          {func(s *settings) { s.SNS.TopicARN = "orders" }, `SNS_TOPIC_ARN is "orders"`},
+		"a queue":         {func(s *settings) { s.SNS.TopicARN = "arn:aws:sqs:eu-central-1:111122223333:orders" }, "SNS_TOPIC_ARN is"},
+		"a subscription":  {func(s *settings) { s.SNS.TopicARN += ":2bcfbf39-05c3-41de-beaa-fcfcc21c8f55" }, "SNS_TOPIC_ARN is"},
+		"no region":       {func(s *settings) { s.SNS.TopicARN = "arn:aws:sns::111122223333:orders" }, "SNS_TOPIC_ARN is"},
+		"FIFO":            {func(s *settings) { s.SNS.TopicARN += ".fifo" }, "a FIFO topic"},
+		"attributes":      {func(s *settings) { s.SNS.Attributes = "sapconsumertenant, order={data/order}," }, ""},
+		"twice":           {func(s *settings) { s.SNS.Attributes = "a,a" }, `SNS_ATTRIBUTES has "a" twice`},
+		"standard one":    {func(s *settings) { s.SNS.Attributes = "ce-id={id}" }, `SNS_ATTRIBUTES has "ce-id" twice`},
+		"no extension":    {func(s *settings) { s.SNS.Attributes = "subject" }, "no name of an extension"},
+		"bad name":        {func(s *settings) { s.SNS.Attributes = "AWS.x={id}" }, "which SNS does not allow"},
+		"no name":         {func(s *settings) { s.SNS.Attributes = "={id}" }, "which SNS does not allow"},
+		"bad template":    {func(s *settings) { s.SNS.Attributes = "x={id" }, `the template of "x"`},
+		"too many":        {func(s *settings) { s.SNS.Attributes = "a,b,c" }, "SNS_ATTRIBUTES and SNS_ATTRIBUTES_MAX contradict each other: 11 attributes"},
+		"more allowed":    {func(s *settings) { s.SNS.Attributes, s.SNS.AttributesMax = "a,b,c", 11 }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			problems := newSettings(tc.change).Check()
+			switch {
+			case tc.want == "" && len(problems) != 0:
+				t.Errorf("Check() = %v, want no problem", problems)
+			case tc.want != "" && (len(problems) != 1 || !strings.Contains(problems[0].Error(), tc.want)):
+				t.Errorf("Check() = %v, want one that says %q", problems, tc.want)
+			}
+		})
+	}
+}
+
+func TestRegionIsTheTopics(t *testing.T) {
+	s := newSettings(func(s *settings) { s.SNS.TopicARN = "arn:aws:sns:us-east-1:111122223333:orders" })
+	if problems := s.Check(); len(problems) != 0 || s.Region() != "us-east-1" {
+		t.Errorf("Region() = %q (%v), want us-east-1", s.Region(), problems)
+	}
+}
+
+func TestAttributeNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a": true, "A-b_c.d": true, strings.Repeat("x", 255): true,
+		"": false, strings.Repeat("x", 256): false, ".a": false, "a.": false, "a..b": false, "a b": false, "ä": false,
+		"aws.x": false, "AmAzOn.x": false, "awsx": true,
+	} {
+		if got := validName(name); got != want {
+			t.Errorf("validName(%q) = %t, want %t", name, got, want)
+		}
+	}
+}
+
+// TestConfigurationDocument keeps our part of docs/configuration.md true to the struct.
+func TestConfigurationDocument(t *testing.T) {
+	const document = "../../docs/configuration.md"
+	old, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := bridge.ReplaceSection(string(old), "<!-- publish-sns: made by make docs -->\n", "<!-- end of publish-sns -->\n", bridge.Markdown(&settings{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case text == string(old):
+	case *update:
+		if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("docs/configuration.md differs from the struct; run make docs\n%s", cmp.Diff(strings.Split(string(old), "\n"), strings.Split(text, "\n")))
+	}
+}
