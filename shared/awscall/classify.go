@@ -29,8 +29,7 @@ type identityError interface {
 //	https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func Classify(op string, err error) *forward.Error {
 	out := &forward.Error{Op: op, Kind: forward.Unavailable, RetryAfter: retryAfter(err), Err: err}
-	var identity identityError
-	if errors.As(err, &identity) {
+	if identity, ok := errors.AsType[identityError](err); ok {
 		if !identity.Outage() {
 			out.Kind = forward.Denied
 		}
@@ -82,8 +81,7 @@ func Throttled(code string) bool {
 }
 
 func statusOf(err error) int {
-	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) {
+	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
 		return response.HTTPStatusCode()
 	}
 	return 0
@@ -92,8 +90,8 @@ func statusOf(err error) int {
 // retryAfter is how long the answer behind err asks to wait, 0 if it does not: whole seconds in Retry-After, or
 // milliseconds in x-amz-retry-after.
 func retryAfter(err error) time.Duration {
-	var response *smithyhttp.ResponseError
-	if !errors.As(err, &response) || response.HTTPResponse() == nil || response.Response.Response == nil {
+	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	if !ok || response.HTTPResponse() == nil || response.Response.Response == nil {
 		return 0
 	}
 	for name, unit := range map[string]time.Duration{"X-Amz-Retry-After": time.Millisecond, "Retry-After": time.Second} {

@@ -132,3 +132,7 @@ type address string
 
 func (address) Network() string  { return "pipe" }
 func (a address) String() string { return string(a) }
+
+// Settle waits until every other goroutine of the bubble waits for something: what a test has set going has arrived, unless
+// it needs time.
+func Settle() { synctest.Wait() }

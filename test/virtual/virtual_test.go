@@ -32,12 +32,13 @@ func TestServeAndRefuse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer response.Body.Close()
-		if body, _ := io.ReadAll(response.Body); string(body) != "hello" {
-			t.Errorf("the answer is %q, want the echo after a virtual hour", body)
+		body, err := io.ReadAll(response.Body)
+		if err := errors.Join(err, response.Body.Close()); err != nil || string(body) != "hello" {
+			t.Errorf("the answer is %q (%v), want the echo after a virtual hour", body, err)
 		}
 		r.URL.Host = "nobody.example"
-		if _, err := n.Client().Do(r); !errors.Is(err, ErrRefused) {
+		if response, err := n.Client().Do(r); !errors.Is(err, ErrRefused) {
+			_ = response.Body.Close()
 			t.Errorf("a call to nobody = %v, want %v", err, ErrRefused)
 		}
 	})

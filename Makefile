@@ -1,0 +1,68 @@
+# Trustbridge. `make help` describes the targets.
+# Head as in https://tech.davis-hansson.com/p/make/.
+SHELL := bash
+.DELETE_ON_ERROR:
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
+
+export CGO_ENABLED := 0
+# One toolchain: the one that is installed; go.mod says which is needed.
+export GOTOOLCHAIN := local
+export GOFLAGS := -buildvcs=false -trimpath
+
+ONCE ?=
+FUNCTIONS := publish-sns
+TOOL := go tool -modfile=tools/go.mod
+CACHE := .cache
+# Waiting for a lock, a download or a cold build says so within seconds: a silent terminal looks broken.
+ALIVE = tools/alive
+
+.PHONY: help
+help: ## Describe the targets
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-8s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: build ## Run the whole path on this machine, without any account (ONCE=1: exit after the proof)
+	@bin/demo $(if $(ONCE),-once)
+
+.PHONY: build
+build: ## Build the functions, the local stand-in and the demo into bin/
+	@$(ALIVE) "build" go build -o bin/ $(addprefix ./functions/,$(FUNCTIONS)) ./test/local/cmd/local ./test/demo
+
+.PHONY: check
+check: ## Formatting, vet, unit and end-to-end tests: the test command
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	  if [ -n "$$unformatted" ]; then printf 'not gofmt-ed:\n%s\n' "$$unformatted"; exit 1; fi
+	@$(ALIVE) "vet" go vet ./...
+	@cd tools && ../$(ALIVE) "vet tools" go vet ./vulndb
+	@$(ALIVE) "test" go test -timeout 5m ./...
+	@cd tools && go test ./vulndb
+
+.PHONY: lint
+lint: ## Run the linters of .golangci.yml
+	@$(ALIVE) "lint" $(TOOL) golangci-lint run ./...
+
+.PHONY: race
+race: ## Run the unit tests under the race detector (needs a C compiler)
+	@command -v "$$(go env CC)" >/dev/null || { echo "make race: the race detector needs a C compiler; '$$(go env CC)' is not there (Debian: apt-get install gcc)"; exit 1; }
+	@CGO_ENABLED=1 $(ALIVE) "race" go test -race -timeout 10m ./...
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities in what is linked
+	@cd tools && ../$(ALIVE) "vulnerability database" go run ./vulndb ../$(CACHE)/vulndb
+	@$(ALIVE) "vuln" $(TOOL) govulncheck -db "file://$(CURDIR)/$(CACHE)/vulndb" ./...
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser of foreign bytes for 30 s each (FUZZTIME=10m for longer)
+	@for p in $$(git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | cut -c6-); do \
+	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime "$${FUZZTIME:-30s}" "./$$p"; done; done
+
+.PHONY: docs
+docs: ## Make docs/configuration.md from the configuration structs
+	@go test ./shared/bridge ./functions/... -run TestConfigurationDocument -update
+
+.PHONY: clean
+clean: ## Remove what the targets made here
+	@rm -rf bin $(CACHE)

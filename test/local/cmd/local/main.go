@@ -1,0 +1,87 @@
+// Command local runs the local stand-in of SAP BTP and AWS until it is told to end. When everything is set up and listens it
+// writes one line of JSON to standard output: where it is reached and how a function is configured for it.
+//
+//	local -folder DIR [-aws 127.0.0.1:8443] [-btp 127.0.0.1:8444] [-control 127.0.0.1:8445]
+//
+// The control address answers GET /requests with what was asked of both parts, without secrets and payloads.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/trustbridge/trustbridge/test/local"
+	"github.com/trustbridge/trustbridge/test/local/btp"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("local", flag.ContinueOnError)
+	folder := flags.String("folder", "", "folder for the CA certificate and the service key; required")
+	awsAddress := flags.String("aws", "", "loopback address of the AWS part; empty: a free port")
+	btpAddress := flags.String("btp", "", "loopback address of the BTP part; empty: a free port")
+	control := flags.String("control", "", "loopback address that answers questions; empty: a free port")
+	bits := flags.Int("bits", 4096, "size of the certificate's RSA key; SAP's have 4096")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *folder == "" || flags.NArg() > 0 {
+		return errors.New("usage: local -folder DIR [-aws ADDRESS] [-btp ADDRESS] [-control ADDRESS]")
+	}
+	stand, err := local.Start(ctx, local.Config{Address: *awsAddress, BTPAddress: *btpAddress})
+	if err != nil {
+		return err
+	}
+	scenario, err := stand.SetUp(btp.Leaf{Bits: *bits})
+	if err != nil {
+		return errors.Join(err, stand.Close())
+	}
+	listener, err := local.Listen(ctx, *control)
+	if err != nil {
+		return errors.Join(err, stand.Close())
+	}
+	server := &http.Server{Handler: questions(stand), ReadHeaderTimeout: time.Minute}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) })
+	description, err := scenario.Describe(*folder, "http://"+listener.Addr().String())
+	if err == nil {
+		err = json.NewEncoder(stdout).Encode(description)
+	}
+	if err == nil {
+		<-ctx.Done()
+	}
+	err = errors.Join(err, server.Close(), stand.Close())
+	serving.Wait()
+	return err
+}
+
+// questions answers what was asked of the stand-in.
+func questions(stand *local.Stand) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(stand.Requests()); err != nil {
+			panic(http.ErrAbortHandler) // the client has gone
+		}
+	})
+	return mux
+}

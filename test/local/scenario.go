@@ -1,0 +1,175 @@
+package local
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/trustbridge/trustbridge/test/local/aws"
+	"github.com/trustbridge/trustbridge/test/local/btp"
+)
+
+// Names of what SetUp makes.
+const (
+	DestinationName = "aws-orders"
+	KeyStoreName    = "orders.pem"
+	CommonName      = "trustbridge-orders"
+	policyName      = "publish"
+)
+
+// Scenario is the one-time set-up of the reference architecture, as it was applied to a stand: a trust anchor of BTP's root,
+// a role that this certificate alone may have and that may publish to the topic, a profile that joins both, a destination
+// with the certificate, and a topic with a subscribed queue.
+type Scenario struct {
+	TrustAnchorARN, RoleARN, ProfileARN string
+	TopicARN, QueueARN                  string
+	// Material is the certificate that the destination holds.
+	Material *btp.Material
+	// Steps are what was done, in order.
+	Steps []Step
+
+	stand *Stand
+}
+
+// Step is one step of the set-up.
+type Step struct {
+	// What was made, in the words of the reference architecture.
+	What string `json:"what"`
+	// Result names it.
+	Result string `json:"result"`
+	// Took is how long it took.
+	Took time.Duration `json:"took"`
+}
+
+// SetUp applies the set-up. leaf says what the certificate is to be; its CN is CommonName.
+func (s *Stand) SetUp(leaf btp.Leaf) (*Scenario, error) {
+	c := &Scenario{stand: s}
+	leaf.CN = CommonName
+	for _, step := range []struct {
+		what string
+		do   func() (string, error)
+	}{
+		{"certificate", func() (string, error) { return c.certify(leaf) }},
+		{"trust anchor", func() (result string, err error) {
+			c.TrustAnchorARN, err = s.AWS.CreateTrustAnchor("btp", s.pki.Root())
+			return "of the CA behind that certificate: " + s.pki.Root().Subject.CommonName, err
+		}},
+		{"topic", c.createTopic},
+		{"IAM role", c.createRole},
+		{"profile", func() (result string, err error) {
+			c.ProfileARN, err = s.AWS.CreateProfile("trustbridge", aws.ProfileOptions{Roles: []string{c.RoleARN}})
+			return "trustbridge, joins the anchor and that role", err
+		}},
+	} {
+		start := time.Now()
+		result, err := step.do()
+		if err != nil {
+			return nil, fmt.Errorf("set up the %s: %w", step.what, err)
+		}
+		c.Steps = append(c.Steps, Step{step.what, result, time.Since(start)})
+	}
+	return c, nil
+}
+
+// certify makes the certificate and the destination that names it.
+func (c *Scenario) certify(leaf btp.Leaf) (string, error) {
+	m, err := c.stand.BTP.Issue(leaf)
+	if err != nil {
+		return "", err
+	}
+	content, err := m.PEM()
+	if err != nil {
+		return "", err
+	}
+	c.Material = m
+	c.stand.BTP.PutCertificate(btp.Instance, KeyStoreName, content)
+	c.stand.BTP.PutDestination(btp.Instance, DestinationName, btp.ClientCertificate(KeyStoreName))
+	return fmt.Sprintf("CN=%s in destination %s, until %s", CommonName, DestinationName, m.Chain[0].NotAfter.UTC().Format(time.DateOnly)), nil
+}
+
+// createTopic makes the topic and subscribes the queue to it, with raw delivery, so that attributes arrive as attributes.
+func (c *Scenario) createTopic() (result string, err error) {
+	if c.TopicARN, err = c.stand.AWS.CreateTopic("orders"); err != nil {
+		return "", err
+	}
+	if c.QueueARN, err = c.stand.AWS.CreateQueue("orders"); err != nil {
+		return "", err
+	}
+	_, err = c.stand.AWS.Subscribe(c.TopicARN, c.QueueARN, true)
+	return "orders, with a subscribed SQS queue", err
+}
+
+func (c *Scenario) createRole() (result string, err error) {
+	if c.RoleARN, err = c.stand.AWS.CreateRole("trustbridge-publish-sns", c.TrustPolicy(c.stand.BTP.L())); err != nil {
+		return "", err
+	}
+	return "trustbridge-publish-sns, for that certificate alone; may sns:Publish to orders", c.SetRolePolicy(c.RolePolicy("sns:Publish"))
+}
+
+// TrustPolicy admits certificates of the anchor with that locality, our common name and the present issuer, and no others.
+func (c *Scenario) TrustPolicy(l string) string {
+	issuer := c.Material.Chain[1].Subject.CommonName
+	return document(map[string]any{
+		"Effect": "Allow", "Principal": map[string]any{"Service": "rolesanywhere.amazonaws.com"},
+		"Action": []string{"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"},
+		"Condition": map[string]any{
+			"ArnEquals": map[string]any{"aws:SourceArn": c.TrustAnchorARN},
+			"StringEquals": map[string]any{
+				"aws:PrincipalTag/x509Subject/L": l, "aws:PrincipalTag/x509Subject/CN": CommonName, "aws:PrincipalTag/x509Issuer/CN": issuer,
+			},
+		},
+	})
+}
+
+// RolePolicy allows one action on the topic.
+func (c *Scenario) RolePolicy(action string) string {
+	return document(map[string]any{"Effect": "Allow", "Action": action, "Resource": c.TopicARN})
+}
+
+// SetRolePolicy replaces what the role may do.
+func (c *Scenario) SetRolePolicy(policy string) error {
+	return c.stand.AWS.PutRolePolicy(c.RoleARN, policyName, policy)
+}
+
+// document is a policy with one statement.
+func document(statement map[string]any) string {
+	out, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []any{statement}})
+	if err != nil {
+		panic(err) // maps and strings
+	}
+	return string(out)
+}
+
+// Environment is what publish-sns is configured with for this scenario, as NAME=value. The CA certificate and the service
+// key, which holds a secret, are written into folder.
+func (c *Scenario) Environment(folder string) ([]string, error) {
+	ca, key := filepath.Join(folder, "ca.pem"), filepath.Join(folder, "service-key.json")
+	if err := os.WriteFile(ca, c.stand.CA(), 0o600); err != nil {
+		return nil, err
+	}
+	if err := c.WriteServiceKey(folder); err != nil {
+		return nil, err
+	}
+	return []string{
+		"ADDRESS=127.0.0.1", "PORT=0", "AUTH=none", "DRAIN_DELAY=0s",
+		"DESTINATION_NAME=" + DestinationName, "DESTINATION_SERVICE_KEY_PATH=" + key, "SSL_CERT_FILE=" + ca,
+		"ROLES_ANYWHERE_TRUST_ANCHOR_ARN=" + c.TrustAnchorARN, "ROLES_ANYWHERE_PROFILE_ARN=" + c.ProfileARN,
+		"ROLES_ANYWHERE_ROLE_ARN=" + c.RoleARN,
+		"AWS_ENDPOINT_URL=" + c.stand.AWSURL(), "AWS_CA_BUNDLE=" + ca,
+		"SNS_TOPIC_ARN=" + c.TopicARN,
+	}, nil
+}
+
+// QueueURL is where a subscriber receives.
+func (c *Scenario) QueueURL() string {
+	part := strings.Split(c.QueueARN, ":")
+	return c.stand.AWSURL() + "/" + part[4] + "/" + part[5]
+}
+
+// WriteServiceKey writes the present service key into folder, as a rotation does.
+func (c *Scenario) WriteServiceKey(folder string) error {
+	return os.WriteFile(filepath.Join(folder, "service-key.json"), c.stand.BTP.ServiceKey(c.stand.BTPURL()), 0o600)
+}
