@@ -96,7 +96,8 @@ func (p *Provider) fly(ctx context.Context, f *flight, changes int) {
 		p.current.Store(s)
 		p.failures, p.memory = 0, nil
 		p.refresh = now.Add(spread(s.lifetime*60/100, s.lifetime*80/100))
-		p.log.InfoContext(ctx, "signed in to aws", "valid_until", s.expires.UTC(), "identity_version", s.version)
+		p.log.InfoContext(ctx, "signed in to aws", "valid_until", s.expires.UTC(), "identity_version", s.version,
+			"algorithm", s.algorithm, "signing", s.signing)
 		return
 	}
 	p.failures++

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,6 +37,9 @@ type session struct {
 	expires  time.Time
 	lifetime time.Duration
 	version  string // of the identity that signed
+	// algorithm and signing say how the request was signed and how long that took, for the log.
+	algorithm string
+	signing   time.Duration
 }
 
 // valid wants both clocks to agree: the wall clock may be set back, and the monotonic one stands still while a machine
@@ -159,6 +163,7 @@ type prepared struct {
 	identity *keystore.Identity
 	header   http.Header
 	applied  time.Duration // what the clock was corrected by
+	signing  time.Duration // how long the signature took
 }
 
 // prepare asks the source and signs. Nothing is sent.
@@ -175,10 +180,12 @@ func (c *caller) prepare(ctx context.Context) (prepared, *Error) {
 	if e := c.check(id, now); e != nil {
 		return r, e
 	}
+	start := time.Now()
 	signed, err := Sign(id, Request{Host: c.url.Host, Path: c.url.EscapedPath(), Region: c.region, Body: c.body, Time: now})
 	if err != nil {
 		return r, &Error{Kind: KeyMismatch, Rule: "the key cannot sign", Err: err}
 	}
+	r.signing = time.Since(start)
 	r.header = signed.Header()
 	r.header.Set("User-Agent", "trustbridge")
 	return r, nil
@@ -215,7 +222,8 @@ func (c *caller) send(ctx context.Context, r prepared) (*session, *Error) {
 	if e != nil {
 		return nil, e
 	}
-	s.version = r.identity.Version
+	s.version, s.signing = r.identity.Version, r.signing
+	s.algorithm, _, _ = strings.Cut(r.header.Get("Authorization"), " ")
 	return s, nil
 }
 
