@@ -2,6 +2,7 @@ package cloudevent
 
 import (
 	"errors"
+	"mime"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -77,6 +78,20 @@ func IsJSON(contentType string) bool {
 	const suffix = "+json"
 	return strings.EqualFold(subtype, "json") ||
 		len(subtype) > len(suffix) && strings.EqualFold(subtype[len(subtype)-len(suffix):], suffix)
+}
+
+// IsText reports whether data of that content type is text that people read: text/*, or XML, in any case and with any
+// parameters but a character set other than UTF-8 and its part ASCII.
+// Source: https://www.rfc-editor.org/rfc/rfc7303 for XML
+func IsText(contentType string) bool {
+	mediaType, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return false
+	}
+	if charset := strings.ToLower(parameters["charset"]); charset != "" && charset != "utf-8" && charset != "us-ascii" {
+		return false
+	}
+	return strings.HasPrefix(mediaType, "text/") || mediaType == "application/xml" || strings.HasSuffix(mediaType, "+xml")
 }
 
 // ParseSource is s as the source of an event, which gives back s byte for byte. The SDK's own parsing would write some

@@ -82,3 +82,16 @@ func TestParseSchemaKeepsEveryByte(t *testing.T) {
 		}
 	}
 }
+
+func TestIsText(t *testing.T) {
+	for contentType, want := range map[string]bool{
+		"text/plain": true, "TEXT/CSV; header=present": true, "text/plain; charset=UTF-8": true, "text/plain;charset=us-ascii": true,
+		"application/xml": true, "application/soap+xml": true,
+		"text/plain; charset=iso-8859-1": false, "application/octet-stream": false, "image/png": false, "application/xmlx": false,
+		"textual/plain": false, "": false, "text/plain; charset": false,
+	} {
+		if got := IsText(contentType); got != want {
+			t.Errorf("IsText(%q) = %t, want %t", contentType, got, want)
+		}
+	}
+}

@@ -16,8 +16,9 @@ import (
 
 // AppendJSON appends the event to dst in the JSON format of CloudEvents 1.0: attributes, extensions sorted by name, then
 // the data. Data under a JSON content type, or under none, that is exactly one JSON value in UTF-8 is embedded byte for
-// byte as data; any other data, or JSON nested deeper than 9,999, goes out as data_base64. notJSON reports that this was because data that should be JSON is
-// not; the caller counts it.
+// byte as data. Text (see [IsText]) in UTF-8 becomes a JSON string as data. Any other data, or JSON nested deeper than
+// 9,999, goes out as data_base64. notJSON reports that this was because data that should be JSON is not; the caller
+// counts it.
 //
 // Integer and Boolean extensions become JSON numbers and booleans, all other values strings; nothing beyond what JSON
 // requires is escaped. It allocates nothing but room in dst, for events whose source came from [ParseSource].
@@ -187,13 +188,18 @@ func (w *jsonWriter) convert(name string, value any) {
 }
 
 func (w *jsonWriter) data(c *event.EventContextV1, data []byte) (notJSON bool) {
-	if c.DataContentType == nil || IsJSON(*c.DataContentType) {
+	switch {
+	case c.DataContentType == nil || IsJSON(*c.DataContentType):
 		if rawjson.ValidInside(data) {
 			w.name("data")
 			w.buf = append(w.buf, data...)
 			return false
 		}
 		notJSON = true
+	case utf8.Valid(data) && IsText(*c.DataContentType):
+		w.name("data")
+		w.buf = rawjson.AppendString(w.buf, string(data))
+		return false
 	}
 	w.name("data_base64")
 	w.buf = append(w.buf, '"')

@@ -18,6 +18,7 @@ import (
 
 func TestAppendJSON(t *testing.T) {
 	subject, xml, schema := "<Zoë> & \"Co\"\\ \u2028", "application/xml", "https://Example.com/s"
+	png := "image/png"
 	js, vnd := "Application/JSON; charset=utf-8", "application/vnd.sap.order+json"
 	uri, err := ParseSchema(schema)
 	if err != nil {
@@ -53,9 +54,15 @@ func TestAppendJSON(t *testing.T) {
 		{"two values are not one", func(e *event.Event, _ *event.EventContextV1) { e.DataEncoded = []byte(`{} {}`) }, `,"data_base64":"e30ge30="`, true},
 		{"a JSON string that is not UTF-8", func(e *event.Event, _ *event.EventContextV1) { e.DataEncoded = []byte("\"\xff\"") }, `,"data_base64":"Iv8i"`, true},
 		{"empty data under a JSON type", func(e *event.Event, _ *event.EventContextV1) { e.DataEncoded = []byte{} }, `,"data_base64":""`, true},
+		{"XML is text", func(e *event.Event, c *event.EventContextV1) {
+			c.DataContentType, e.DataEncoded = &xml, []byte(`<a b="ä"/>`)
+		}, `,"datacontenttype":"application/xml","data":"<a b=\"ä\"/>"`, false},
+		{"text that is not UTF-8", func(e *event.Event, c *event.EventContextV1) {
+			c.DataContentType, e.DataEncoded = &xml, []byte("\xff")
+		}, `,"datacontenttype":"application/xml","data_base64":"/w=="`, false},
 		{"data of another type", func(e *event.Event, c *event.EventContextV1) {
-			c.DataContentType, e.DataEncoded = &xml, []byte(`{}`)
-		}, `,"datacontenttype":"application/xml","data_base64":"e30="`, false},
+			c.DataContentType, e.DataEncoded = &png, []byte(`{}`)
+		}, `,"datacontenttype":"image/png","data_base64":"e30="`, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			e := make1(t, "/s", "1", "t")

@@ -33,7 +33,7 @@ func (d *demo) say(text, took string) {
 		fmt.Fprintln(d.out, text)
 		return
 	}
-	fmt.Fprintf(d.out, "%-110s %9s\n", text, took)
+	fmt.Fprintf(d.out, "%-99s %9s\n", text, took)
 }
 
 func (d *demo) phase(n int, name, what string, took time.Duration) {
@@ -98,13 +98,13 @@ func (d *demo) startFunction(ctx context.Context) error {
 	d.say("\nRun time: publish-sns", "")
 	d.say("     listens and is ready at "+d.url, milliseconds(ready))
 	for _, r := range requests.BTP {
-		what := map[string]string{"token": "token for the client of the binding", "find": "destination " + r.Name + " with certificate, chain and key"}[r.Call]
+		what := map[string]string{"token": "token for the client of the binding", "find": "destination " + r.Name + " with certificate and key"}[r.Call]
 		d.phase(4, "Destination service", fmt.Sprintf("%s: %d", what, r.Status), r.Duration)
 	}
 	d.phase(5, "application signs", session.Algorithm+" over CreateSession", session.Signing)
 	for _, r := range requests.AWS {
 		if r.Action == "CreateSession" {
-			d.phase(6, "Roles Anywhere", fmt.Sprintf("checked signature, chain, profile and role of %s: %d", commonName(r.Identity), r.Status), r.Duration)
+			d.phase(6, "Roles Anywhere", fmt.Sprintf("checks signature, chain, profile, role of %s: %d", commonName(r.Identity), r.Status), r.Duration)
 		}
 	}
 	d.phase(7, "credentials", "temporary, until "+session.ValidUntil.Local().Format(time.TimeOnly)+"; renewed before that", time.Since(start))
@@ -160,7 +160,7 @@ func (d *demo) sendEvents(ctx context.Context) error {
 		if status != http.StatusNoContent {
 			return fmt.Errorf("the event of %s was answered %d: %s", e.sender, status, body)
 		}
-		d.phase(8, "SNS", fmt.Sprintf("%s (%s): published, answered %d", e.sender, e.form, status), took)
+		d.phase(8, "SNS", fmt.Sprintf("%s, %s: %d", e.sender, e.form, status), took)
 		d.sent = append(d.sent, e.ids...)
 	}
 	return nil

@@ -43,6 +43,7 @@ func TestDemoOnce(t *testing.T) {
 			t.Errorf("the demo does not show %q:\n%s", proof, text)
 		}
 	}
+	checkTranscript(t, text)
 	left, err := os.ReadDir(strings.TrimPrefix(cmd.Env[0], "TMPDIR="))
 	if err != nil || len(left) != 0 {
 		t.Errorf("the demo left %v behind (%v)", left, err)

@@ -106,7 +106,7 @@ func (c *Scenario) createRole() (result string, err error) {
 	if c.RoleARN, err = c.stand.AWS.CreateRole("trustbridge-publish-sns", c.TrustPolicy(c.stand.BTP.L())); err != nil {
 		return "", err
 	}
-	return "trustbridge-publish-sns, for that certificate alone; may sns:Publish to orders", c.SetRolePolicy(c.RolePolicy("sns:Publish"))
+	return "trustbridge-publish-sns: for that certificate alone, may publish to orders", c.SetRolePolicy(c.RolePolicy("sns:Publish"))
 }
 
 // TrustPolicy admits certificates of the anchor with that locality, our common name and the present issuer, and no others.

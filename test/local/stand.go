@@ -133,5 +133,6 @@ func (s *Stand) Close() error {
 		errs = append(errs, server.Close())
 	}
 	s.serving.Wait()
-	return errors.Join(append(errs, s.AWS.Close())...)
+	s.AWS.Close()
+	return errors.Join(errs...)
 }
