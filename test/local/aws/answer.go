@@ -152,8 +152,8 @@ func marshalJSON(v any) []byte {
 
 // signatureRefusal is what the claimed service says to a signature it does not take.
 func signatureRefusal(c *call, err error) *refusal {
-	var r *sigv4.Refusal
-	if !errors.As(err, &r) {
+	r, ok := errors.AsType[*sigv4.Refusal](err)
+	if !ok {
 		panic(fmt.Sprintf("refuse signature: %v", err)) // Verify promises it
 	}
 	c.reason = r.Rule

@@ -36,8 +36,7 @@ func BenchmarkPublish(b *testing.B) {
 
 func benchmark(b *testing.B, form url.Values) {
 	b.Helper()
-	s := New(Config{})
-	defer s.Close()
+	s := newServer(b, Config{})
 	topic, err := s.CreateTopic("orders")
 	if err != nil {
 		b.Fatal(err)

@@ -14,7 +14,7 @@ import (
 
 func Example() {
 	s := aws.New(aws.Config{})
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	topic, err := s.CreateTopic("orders")
 	if err != nil {
 		fmt.Println(err)

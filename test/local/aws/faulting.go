@@ -172,16 +172,11 @@ func (s *Server) issueFault(c *call) issued {
 	if i == nil {
 		return issued{}
 	}
-	switch i.fault.Kind {
-	case NoCredentialSet:
-		return issued{noSet: true}
-	case NoCredentials:
-		return issued{noCredentials: true}
-	case PastExpiration:
-		return issued{lifetime: -time.Minute}
-	default:
-		return issued{lifetime: i.fault.Lifetime}
+	out := issued{noSet: i.fault.Kind == NoCredentialSet, noCredentials: i.fault.Kind == NoCredentials, lifetime: i.fault.Lifetime}
+	if i.fault.Kind == PastExpiration {
+		out.lifetime = -time.Minute
 	}
+	return out
 }
 
 // fate is what a fault makes of an entry of a batch.

@@ -14,9 +14,9 @@ import (
 type Phase int
 
 const (
-	// Before: the call has no effect.
+	// Before means that the call has no effect.
 	Before Phase = iota + 1
-	// After: the call has its effect, and only its answer is hit. A call that is refused has no effect, so such a fault
+	// After means that the call has its effect, and only its answer is hit. A call that is refused has no effect, so such a fault
 	// passes it by.
 	After
 )
@@ -25,40 +25,40 @@ const (
 type FaultKind int
 
 const (
-	// Throttle: the service's own throttling answer; with [Fault.RetryAfter], Retry-After and x-amz-retry-after.
+	// Throttle is the service's own throttling answer; with [Fault.RetryAfter], Retry-After and x-amz-retry-after.
 	Throttle FaultKind = iota + 1
-	// ServerError: an answer with [Fault.Status] in the protocol's shape.
+	// ServerError is an answer with [Fault.Status] in the protocol's shape.
 	ServerError
-	// HTMLPage: an answer with [Fault.Status] as a proxy gives it.
+	// HTMLPage is an answer with [Fault.Status] as a proxy gives it.
 	HTMLPage
-	// Drop: the connection is closed without an answer.
+	// Drop closes the connection without an answer.
 	Drop
-	// Latency: [Fault.Delay] passes; other faults may hit as well.
+	// Latency lets [Fault.Delay] pass; other faults may hit as well.
 	Latency
-	// Truncated: the connection is closed in the middle of the answer. Only [After].
+	// Truncated closes the connection in the middle of the answer. Only [After].
 	Truncated
-	// Empty: status 200, or the call's own after the effect, without a body.
+	// Empty is status 200, or the call's own after the effect, without a body.
 	Empty
-	// Unparsable: status 200, or the call's own after the effect, with a body that is no answer of the protocol.
+	// Unparsable is status 200, or the call's own after the effect, with a body that is no answer of the protocol.
 	Unparsable
-	// PartialFailure: entries of a PublishBatch that [Fault.Entries] picks are in Failed, with [Fault.Code] and
+	// PartialFailure puts the entries of a PublishBatch that [Fault.Entries] picks into Failed, with [Fault.Code] and
 	// [Fault.SenderFault]. [Before]: they are not delivered; [After]: they are.
 	PartialFailure
-	// MissingIDs: these entries are neither in Successful nor in Failed. [Before] and [After] as for PartialFailure.
+	// MissingIDs leaves these entries out of both Successful and Failed. [Before] and [After] as for PartialFailure.
 	MissingIDs
-	// UnknownIDs: these entries are in Successful under ids that nobody sent. [Before] and [After] as for PartialFailure.
+	// UnknownIDs puts these entries into Successful under ids that nobody sent. [Before] and [After] as for PartialFailure.
 	UnknownIDs
-	// SessionExpired: ExpiredToken, whatever the session's expiry. Only [Before], not for Roles Anywhere.
+	// SessionExpired is ExpiredToken, whatever the session's expiry. Only [Before], not for Roles Anywhere.
 	SessionExpired
-	// SessionUnknown: InvalidClientTokenId. Only [Before], not for Roles Anywhere.
+	// SessionUnknown is InvalidClientTokenId. Only [Before], not for Roles Anywhere.
 	SessionUnknown
-	// NoCredentialSet: CreateSession answers an empty credentialSet. Only [After].
+	// NoCredentialSet makes CreateSession answer an empty credentialSet. Only [After].
 	NoCredentialSet
-	// NoCredentials: CreateSession answers a set without credentials. Only [After].
+	// NoCredentials makes CreateSession answer a set without credentials. Only [After].
 	NoCredentials
-	// PastExpiration: CreateSession answers credentials that ended a minute ago. Only [After].
+	// PastExpiration makes CreateSession answer credentials that ended a minute ago. Only [After].
 	PastExpiration
-	// ShortLifetime: CreateSession answers credentials that live for [Fault.Lifetime]. Only [After].
+	// ShortLifetime makes CreateSession answer credentials that live for [Fault.Lifetime]. Only [After].
 	ShortLifetime
 )
 
@@ -132,7 +132,7 @@ func (i *Injection) Remove() { i.removed.Store(true) }
 
 // Random is a [Fault.When] that picks calls with probability p, the same ones for the same seed and order of calls.
 func Random(seed uint64, p float64) func(Call) bool {
-	r := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // reproducible on purpose
+	r := rand.New(rand.NewPCG(seed, seed)) // reproducible on purpose
 	return func(Call) bool { return r.Float64() < p }
 }
 

@@ -46,7 +46,7 @@ func TestFaultsOfPublish(t *testing.T) {
 				bubble(t, Config{}, func(t *testing.T, l *lab) {
 					injection := must(l.Inject(fault))(t)
 					client := l.sns(l.Seed())
-					in := &sns.PublishInput{TopicArn: &l.topic, Message: str("x")}
+					in := &sns.PublishInput{TopicArn: &l.topic, Message: new("x")}
 					out, err := client.Publish(t.Context(), in)
 					time.Sleep(time.Second)
 					if n := l.MessageCount(l.queueARN); n != arrives {
@@ -85,9 +85,8 @@ func checkBroken(t *testing.T, kind FaultKind, out *sns.PublishOutput, err error
 	if errors.As(err, &response) && response.Response != nil && response.Response.Response != nil {
 		got = response.HTTPStatusCode()
 	}
-	var api smithy.APIError
 	gotCode := ""
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		gotCode = api.ErrorCode()
 	}
 	if got != status || code != "" && gotCode != code {
@@ -172,7 +171,7 @@ func expiresIn(d time.Duration) func(*testing.T, *lab, sessionReply) {
 			return
 		}
 		keys := sdkaws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
-		_, err := l.sns(keys).Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: str("x")})
+		_, err := l.sns(keys).Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: new("x")})
 		refused(t, err, "ExpiredToken", "The security token included in the request is expired")
 	}
 }
@@ -244,7 +243,7 @@ func TestFaultsAreChosen(t *testing.T) {
 		client := l.sns(l.Seed())
 		start := time.Now()
 		for i := 1; i <= 5; i++ {
-			_, err := client.Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: str(fmt.Sprint("m", i))})
+			_, err := client.Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: new(fmt.Sprint("m", i))})
 			if (err != nil) != (i == 3) {
 				t.Errorf("Publish %d = %v", i, err)
 			}
@@ -286,7 +285,7 @@ func TestRandomFaultsRepeat(t *testing.T) {
 func TestAfterPassesRefusalsBy(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, l *lab) {
 		injection := must(l.Inject(Fault{Phase: After, Kind: Drop}))(t)
-		_, err := l.sns(l.Seed()).Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: str("")})
+		_, err := l.sns(l.Seed()).Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: new("")})
 		refused(t, err, "InvalidParameter", "Invalid parameter: Empty message")
 		if injection.Hits() != 0 {
 			t.Errorf("Hits = %d, want 0", injection.Hits())
@@ -295,8 +294,7 @@ func TestAfterPassesRefusalsBy(t *testing.T) {
 }
 
 func TestInjectRefuses(t *testing.T) {
-	s := New(Config{})
-	defer s.Close()
+	s := newServer(t, Config{})
 	for name, f := range map[string]Fault{
 		"no kind":                   {Phase: Before},
 		"no phase":                  {Kind: Drop},

@@ -114,9 +114,21 @@ func bubble(t *testing.T, c Config, test func(*testing.T, *lab)) {
 	})
 }
 
+// newServer is a stand-in that is closed when the test ends.
+func newServer(t testing.TB, c Config) *Server {
+	t.Helper()
+	s := New(c)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close stand-in: %v", err)
+		}
+	})
+	return s
+}
+
 func newLab(t *testing.T, c Config) *lab {
 	t.Helper()
-	l := &lab{Server: New(c)}
+	l := &lab{Server: newServer(t, c)}
 	p := newPipes()
 	server := &http.Server{Handler: l.Server}
 	var serving sync.WaitGroup
@@ -129,9 +141,6 @@ func newLab(t *testing.T, c Config) *lab {
 			t.Errorf("close server: %v", err)
 		}
 		serving.Wait()
-		if err := l.Close(); err != nil {
-			t.Errorf("close stand-in: %v", err)
-		}
 	})
 	l.root = testpki.Root("root")
 	l.issuing = l.root.Intermediate("issuing")
@@ -161,7 +170,7 @@ func must[V any](v V, err error) func(*testing.T) V {
 
 func (l *lab) config(c sdkaws.Credentials) sdkaws.Config {
 	return sdkaws.Config{
-		Region: l.Server.config.Region, HTTPClient: l.client, BaseEndpoint: sdkaws.String(endpoint),
+		Region: l.Server.config.Region, HTTPClient: l.client, BaseEndpoint: new(endpoint),
 		Retryer:     func() sdkaws.Retryer { return sdkaws.NopRetryer{} },
 		Credentials: sdkaws.CredentialsProviderFunc(func(context.Context) (sdkaws.Credentials, error) { return c, nil }),
 	}
@@ -173,7 +182,7 @@ func (l *lab) sqs(c sdkaws.Credentials) *sqs.Client { return sqs.NewFromConfig(l
 // url is the queue's, under the test's endpoint.
 func (l *lab) url(queueARN string) *string {
 	parts := strings.Split(queueARN, ":")
-	return sdkaws.String(endpoint + "/" + parts[4] + "/" + parts[5])
+	return new(endpoint + "/" + parts[4] + "/" + parts[5])
 }
 
 // refused checks an SDK call's error. text may be a prefix that ends in "…".
@@ -300,9 +309,8 @@ func (l *lab) send(t *testing.T, a ask) sessionReply {
 	if err != nil {
 		t.Fatalf("CreateSession: %v", err)
 	}
-	defer response.Body.Close()
 	b, err := io.ReadAll(response.Body)
-	if err != nil {
+	if err := errors.Join(err, response.Body.Close()); err != nil {
 		t.Fatalf("CreateSession: %v", err)
 	}
 	r := sessionReply{status: response.StatusCode, header: response.Header, code: response.Header.Get("X-Amzn-Errortype")}

@@ -57,7 +57,7 @@ func TestRolePolicies(t *testing.T) {
 					profileWith(func(o *ProfileOptions) { o.SessionPolicy = tt.boundary })(t, l, nil)
 				}
 				client := l.sns(l.credentials(t, l.ask()))
-				_, single := client.Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: str("x")})
+				_, single := client.Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: new("x")})
 				_, several := client.PublishBatch(t.Context(), batch(l, "a"))
 				for _, err := range []error{single, several} {
 					switch {
@@ -76,7 +76,7 @@ func TestQueuePermissions(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, l *lab) {
 		client, url := l.sqs(l.credentials(t, l.ask())), l.url(l.queueARN)
 		send := func() error {
-			_, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: str("x")})
+			_, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: new("x")})
 			return err
 		}
 		session := "arn:aws:sts::111122223333:assumed-role/Bridge/" + l.leaf.Cert.SerialNumber.Text(16)
@@ -150,9 +150,9 @@ func TestSignatureRefusals(t *testing.T) {
 				if tt.edit != nil {
 					l.client.Transport = editing{l.client.Transport, tt.edit}
 				}
-				_, err := l.sns(c).Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: str("hello")})
+				_, err := l.sns(c).Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: new("hello")})
 				refused(t, err, tt.code, tt.text)
-				_, err = l.sqs(c).SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: l.url(l.queueARN), MessageBody: str("hello")})
+				_, err = l.sqs(c).SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: l.url(l.queueARN), MessageBody: new("hello")})
 				refused(t, err, tt.json, tt.text)
 				time.Sleep(time.Second)
 				if n := l.MessageCount(l.queueARN); n != 0 {
@@ -176,8 +176,7 @@ func (e editing) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // TestWrongService: the scope decides which service answers, never what the request says beside it.
 func TestWrongService(t *testing.T) {
-	s := New(Config{})
-	defer s.Close()
+	s := newServer(t, Config{})
 	topic := must(s.CreateTopic("orders"))(t)
 	form := "Action=Publish&Version=2010-03-31&Message=x&TopicArn=" + topic
 	for _, tt := range []struct {

@@ -121,25 +121,29 @@ func (s *Server) publishBatch(c *call) (any, *refusal) {
 			s.notify(subscriptions, notification{publication: publications[i], id: id})
 			published++
 		}
-		switch fate.kind {
-		case PartialFailure:
-			failed := xmlFailed{Id: entries[i].ID, Code: "InternalError", Message: "stand-in: an injected fault of this entry", SenderFault: fate.fault.SenderFault}
-			if fate.fault.Code != "" {
-				failed.Code = fate.fault.Code
-			}
-			if fate.fault.Text != "" {
-				failed.Message = fate.fault.Text
-			}
-			result.Failed.Members = append(result.Failed.Members, failed)
-		case MissingIDs:
-		case UnknownIDs:
+		switch entryID := entries[i].ID; {
+		case fate.kind == PartialFailure:
+			result.Failed.Members = append(result.Failed.Members, fate.failed(entryID))
+		case fate.kind == UnknownIDs:
 			result.Successful.Members = append(result.Successful.Members, xmlAccepted{"unknown-" + uuid.NewString(), id})
-		default:
-			result.Successful.Members = append(result.Successful.Members, xmlAccepted{entries[i].ID, id})
+		case fate.kind != MissingIDs:
+			result.Successful.Members = append(result.Successful.Members, xmlAccepted{entryID, id})
 		}
 	}
 	c.effect = fmt.Sprintf("published %d", published)
 	return result, nil
+}
+
+// failed is how the answer shows an entry that a fault hit.
+func (f fate) failed(id string) xmlFailed {
+	out := xmlFailed{Id: id, Code: f.fault.Code, Message: f.fault.Text, SenderFault: f.fault.SenderFault}
+	if out.Code == "" {
+		out.Code = "InternalError"
+	}
+	if out.Message == "" {
+		out.Message = "stand-in: an injected fault of this entry"
+	}
+	return out
 }
 
 // checkBatch checks the batch's shape and its ids.

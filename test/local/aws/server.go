@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -110,7 +111,8 @@ func New(c Config) *Server {
 }
 
 // Close stops all deliveries and waits for their goroutines; notifications not yet delivered are lost, and receivers that
-// wait for a message get none. Requests that are under way belong to the listener: stop it first. Later requests are answered 503. A second Close does nothing.
+// wait for a message get none. Requests that are under way belong to the listener: stop it first. Later requests are answered 503. A second Close does
+// nothing. The error is always nil; it makes the stand-in an [io.Closer].
 func (s *Server) Close() error {
 	s.mu.Lock()
 	if !s.closed {
@@ -206,9 +208,7 @@ func (s *Server) write(w http.ResponseWriter, c *call, a *answer) {
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()
-	for name, values := range a.header {
-		h[name] = values
-	}
+	maps.Copy(h, a.header)
 	h.Set("X-Amzn-Requestid", c.id)
 	h.Set("Date", s.now().UTC().Format(http.TimeFormat))
 	h.Set("Content-Length", strconv.Itoa(len(a.body)))

@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	sdkaws "github.com/aws/aws-sdk-go-v2/aws"
@@ -31,8 +31,7 @@ func signed(ctx context.Context, c sdkaws.Credentials, form string) *http.Reques
 }
 
 func TestErrorShapeOfForms(t *testing.T) {
-	s := New(Config{})
-	defer s.Close()
+	s := newServer(t, Config{})
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, signed(t.Context(), s.Seed(), "Action=Publish&Version=2010-03-31&TopicArn=a:<b>"))
 	want := `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>InvalidParameter</Code>` +
@@ -44,8 +43,7 @@ func TestErrorShapeOfForms(t *testing.T) {
 }
 
 func TestErrorShapesOfJSON(t *testing.T) {
-	s := New(Config{})
-	defer s.Close()
+	s := newServer(t, Config{})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://aws.test/", strings.NewReader("{}"))
 	r.Header.Set("X-Amz-Target", "AmazonSQS.ListQueues")
 	w := httptest.NewRecorder()
@@ -83,8 +81,7 @@ func TestClockOffset(t *testing.T) {
 }
 
 func TestTooLargeBody(t *testing.T) {
-	s := New(Config{})
-	defer s.Close()
+	s := newServer(t, Config{})
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://aws.test/", bytes.NewReader(make([]byte, bodyBytesMax+1))))
 	if w.Code != http.StatusRequestEntityTooLarge {
@@ -92,33 +89,31 @@ func TestTooLargeBody(t *testing.T) {
 	}
 }
 
+// TestClosed: the bubble fails if a goroutine is left.
 func TestClosed(t *testing.T) {
-	s := New(Config{})
-	topic, queueARN := must(s.CreateTopic("t"))(t), must(s.CreateQueue("q"))(t)
-	must(s.Subscribe(topic, queueARN, true))(t)
-	before := runtime.NumGoroutine()
-	for range 2 {
-		if err := s.Close(); err != nil {
-			t.Errorf("Close = %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{})
+		topic, queueARN := must(s.CreateTopic("t"))(t), must(s.CreateQueue("q"))(t)
+		must(s.Subscribe(topic, queueARN, true))(t)
+		for range 2 {
+			if err := s.Close(); err != nil {
+				t.Errorf("Close = %v", err)
+			}
 		}
-	}
-	if after := runtime.NumGoroutine(); after >= before {
-		t.Errorf("%d goroutines after Close, want fewer than %d", after, before)
-	}
-	w := httptest.NewRecorder()
-	s.ServeHTTP(w, signed(t.Context(), s.Seed(), "Action=ListTopics&Version=2010-03-31"))
-	if w.Code != http.StatusServiceUnavailable {
-		t.Errorf("status after Close = %d, want 503", w.Code)
-	}
-	if _, err := s.Subscribe(topic, must(s.CreateQueue("r"))(t), true); err == nil {
-		t.Error("Subscribe after Close = nil, want an error")
-	}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, signed(t.Context(), s.Seed(), "Action=ListTopics&Version=2010-03-31"))
+		if w.Code != http.StatusServiceUnavailable {
+			t.Errorf("status after Close = %d, want 503", w.Code)
+		}
+		if _, err := s.Subscribe(topic, must(s.CreateQueue("r"))(t), true); err == nil {
+			t.Error("Subscribe after Close = nil, want an error")
+		}
+	})
 }
 
 func TestRequestsAreBounded(t *testing.T) {
 	var log bytes.Buffer
-	s := New(Config{KeepRequests: 3, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	defer s.Close()
+	s := newServer(t, Config{KeepRequests: 3, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	for i := range 5 {
 		s.ServeHTTP(httptest.NewRecorder(), signed(t.Context(), s.Seed(), fmt.Sprintf("Action=CreateTopic&Version=2010-03-31&Name=t%d", i)))
 	}
@@ -151,14 +146,14 @@ func TestSideBySide(t *testing.T) {
 		if l.anchorARN != same.anchorARN || l.profileARN != same.profileARN {
 			t.Errorf("ARNs = %s, %s, want those of another stand-in: %s, %s", l.anchorARN, l.profileARN, same.anchorARN, same.profileARN)
 		}
-		if _, err := l.sns(l.Seed()).Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: str("x")}); err != nil {
+		if _, err := l.sns(l.Seed()).Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: new("x")}); err != nil {
 			t.Fatal(err)
 		}
 		l.arrived(t, l.queueARN, 1)
 		if n := same.MessageCount(same.queueARN); n != 0 {
 			t.Errorf("%d messages arrived in the other stand-in, want none", n)
 		}
-		_, err := same.sns(l.Seed()).Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: str("x")})
+		_, err := same.sns(l.Seed()).Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: new("x")})
 		refused(t, err, "InvalidClientTokenId", "The security token included in the request is invalid.")
 	})
 }
@@ -238,8 +233,7 @@ func FuzzServeHTTP(f *testing.F) {
 	f.Add("Action=Subscribe&Version=2010-03-31&TopicArn=a&Protocol=sqs&Attributes.entry.1.key=k&Attributes.entry.1.value=v")
 	f.Add("%zz;&&=")
 	f.Fuzz(func(t *testing.T, form string) {
-		s := New(Config{})
-		defer s.Close()
+		s := newServer(t, Config{})
 		topic, queueARN := must(s.CreateTopic("orders"))(t), must(s.CreateQueue("orders"))(t)
 		must(s.Subscribe(topic, queueARN, true))(t)
 		w := httptest.NewRecorder()

@@ -14,10 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func str(s string) *string { return &s }
-
 func text(v string) types.MessageAttributeValue {
-	return types.MessageAttributeValue{DataType: str("String"), StringValue: &v}
+	return types.MessageAttributeValue{DataType: new("String"), StringValue: &v}
 }
 
 func attributes(pairs ...string) map[string]types.MessageAttributeValue {
@@ -39,10 +37,10 @@ func (l *lab) arrived(t *testing.T, queueARN string, n int) []Message {
 func TestPublishRaw(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, l *lab) {
 		out, err := l.sns(l.credentials(t, l.ask())).Publish(t.Context(), &sns.PublishInput{
-			TopicArn: &l.topic, Message: str(`{"a":"<ü>&"}`), MessageGroupId: str("group"),
+			TopicArn: &l.topic, Message: new(`{"a":"<ü>&"}`), MessageGroupId: new("group"),
 			MessageAttributes: map[string]types.MessageAttributeValue{
-				"ce-id": text("1"), "n": {DataType: str("Number.int"), StringValue: str("-1.5e3")},
-				"b": {DataType: str("Binary"), BinaryValue: []byte{0, 255}}, "l": {DataType: str("String.Array"), StringValue: str(`["x",1]`)},
+				"ce-id": text("1"), "n": {DataType: new("Number.int"), StringValue: new("-1.5e3")},
+				"b": {DataType: new("Binary"), BinaryValue: []byte{0, 255}}, "l": {DataType: new("String.Array"), StringValue: new(`["x",1]`)},
 			},
 		})
 		if err != nil {
@@ -69,8 +67,8 @@ func TestPublishEnvelope(t *testing.T) {
 		queueARN := must(l.CreateQueue("envelopes"))(t)
 		must(l.Subscribe(l.topic, queueARN, false))(t)
 		out, err := l.sns(l.Seed()).Publish(t.Context(), &sns.PublishInput{
-			TopicArn: &l.topic, Subject: str("hello"), MessageStructure: str("json"), Message: str(`{"default":"d","sqs":"<for queues>"}`),
-			MessageAttributes: map[string]types.MessageAttributeValue{"a": text("v"), "b": {DataType: str("Binary"), BinaryValue: []byte{255}}},
+			TopicArn: &l.topic, Subject: new("hello"), MessageStructure: new("json"), Message: new(`{"default":"d","sqs":"<for queues>"}`),
+			MessageAttributes: map[string]types.MessageAttributeValue{"a": text("v"), "b": {DataType: new("Binary"), BinaryValue: []byte{255}}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -109,30 +107,30 @@ func TestPublishRefusals(t *testing.T) {
 		name, code, text string
 		change           func(*sns.PublishInput)
 	}{
-		{"ARN too short", "InvalidParameter", "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 5", func(in *sns.PublishInput) { in.TopicArn = str("arn:aws:sns:eu-central-1:orders") }},
-		{"other region", "InvalidParameter", "Invalid parameter: TopicArn", func(in *sns.PublishInput) { in.TopicArn = str("arn:aws:sns:us-east-1:111122223333:orders") }},
+		{"ARN too short", "InvalidParameter", "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 5", func(in *sns.PublishInput) { in.TopicArn = new("arn:aws:sns:eu-central-1:orders") }},
+		{"other region", "InvalidParameter", "Invalid parameter: TopicArn", func(in *sns.PublishInput) { in.TopicArn = new("arn:aws:sns:us-east-1:111122223333:orders") }},
 		{"no topic", "InvalidParameter", "stand-in: TopicArn is missing", func(in *sns.PublishInput) { in.TopicArn = nil }},
-		{"unknown topic", "NotFound", "Topic does not exist", func(in *sns.PublishInput) { in.TopicArn = str(*in.TopicArn + "2") }},
-		{"phone number", "InvalidParameter", "stand-in: parameter PhoneNumber of Publish is not here", func(in *sns.PublishInput) { in.PhoneNumber = str("+491") }},
-		{"empty message", "InvalidParameter", "Invalid parameter: Empty message", func(in *sns.PublishInput) { in.Message = str("") }},
-		{"control character", "InvalidParameter", "stand-in: the message holds characters that no queue takes", func(in *sns.PublishInput) { in.Message = str("a\x01") }},
-		{"empty subject", "InvalidParameter", "Invalid parameter: Subject", func(in *sns.PublishInput) { in.Subject = str("") }},
-		{"long subject", "InvalidParameter", "Invalid parameter: Subject", func(in *sns.PublishInput) { in.Subject = str(strings.Repeat("s", 100)) }},
-		{"subject of two lines", "InvalidParameter", "Invalid parameter: Subject", func(in *sns.PublishInput) { in.Subject = str("a\nb") }},
-		{"structure without default", "InvalidParameter", "Invalid parameter: Message Structure - No default entry in JSON message body", func(in *sns.PublishInput) { in.MessageStructure, in.Message = str("json"), str(`{"sqs":"x"}`) }},
-		{"structure that is no JSON", "InvalidParameter", "Invalid parameter: Message Structure - JSON message body failed to parse", func(in *sns.PublishInput) { in.MessageStructure = str("json") }},
-		{"other structure", "InvalidParameter", "stand-in: MessageStructure must be json or absent", func(in *sns.PublishInput) { in.MessageStructure = str("xml") }},
-		{"too long", "InvalidParameter", "Invalid parameter: Message too long", func(in *sns.PublishInput) { in.Message = str(strings.Repeat("x", 262_145)) }},
+		{"unknown topic", "NotFound", "Topic does not exist", func(in *sns.PublishInput) { in.TopicArn = new(*in.TopicArn + "2") }},
+		{"phone number", "InvalidParameter", "stand-in: parameter PhoneNumber of Publish is not here", func(in *sns.PublishInput) { in.PhoneNumber = new("+491") }},
+		{"empty message", "InvalidParameter", "Invalid parameter: Empty message", func(in *sns.PublishInput) { in.Message = new("") }},
+		{"control character", "InvalidParameter", "stand-in: the message holds characters that no queue takes", func(in *sns.PublishInput) { in.Message = new("a\x01") }},
+		{"empty subject", "InvalidParameter", "Invalid parameter: Subject", func(in *sns.PublishInput) { in.Subject = new("") }},
+		{"long subject", "InvalidParameter", "Invalid parameter: Subject", func(in *sns.PublishInput) { in.Subject = new(strings.Repeat("s", 100)) }},
+		{"subject of two lines", "InvalidParameter", "Invalid parameter: Subject", func(in *sns.PublishInput) { in.Subject = new("a\nb") }},
+		{"structure without default", "InvalidParameter", "Invalid parameter: Message Structure - No default entry in JSON message body", func(in *sns.PublishInput) { in.MessageStructure, in.Message = new("json"), new(`{"sqs":"x"}`) }},
+		{"structure that is no JSON", "InvalidParameter", "Invalid parameter: Message Structure - JSON message body failed to parse", func(in *sns.PublishInput) { in.MessageStructure = new("json") }},
+		{"other structure", "InvalidParameter", "stand-in: MessageStructure must be json or absent", func(in *sns.PublishInput) { in.MessageStructure = new("xml") }},
+		{"too long", "InvalidParameter", "Invalid parameter: Message too long", func(in *sns.PublishInput) { in.Message = new(strings.Repeat("x", 262_145)) }},
 		{"too long with its attributes", "InvalidParameter", "Invalid parameter: Message too long", func(in *sns.PublishInput) {
-			in.Message, in.MessageAttributes = str(strings.Repeat("x", 262_144-8)), attributes("a", "vv")
+			in.Message, in.MessageAttributes = new(strings.Repeat("x", 262_144-8)), attributes("a", "vv")
 		}},
-		{"deduplication id", "InvalidParameter", "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type", func(in *sns.PublishInput) { in.MessageDeduplicationId = str("1") }},
-		{"group id with a space", "InvalidParameter", "stand-in: MessageGroupId …", func(in *sns.PublishInput) { in.MessageGroupId = str("a b") }},
+		{"deduplication id", "InvalidParameter", "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type", func(in *sns.PublishInput) { in.MessageDeduplicationId = new("1") }},
+		{"group id with a space", "InvalidParameter", "stand-in: MessageGroupId …", func(in *sns.PublishInput) { in.MessageGroupId = new("a b") }},
 		{"empty value", "ParameterValueInvalid", "The message attribute 'a' must contain non-empty message attribute value for message attribute type 'String'.", typed("String", "")},
-		{"text as bytes", "ParameterValueInvalid", "The message attribute 'a' with type 'String' must use field 'String'.", of("a", types.MessageAttributeValue{DataType: str("String"), BinaryValue: []byte("x")})},
-		{"number as bytes", "ParameterValueInvalid", "The message attribute 'a' with type 'Number' must use field 'String'.", of("a", types.MessageAttributeValue{DataType: str("Number"), BinaryValue: []byte("1")})},
+		{"text as bytes", "ParameterValueInvalid", "The message attribute 'a' with type 'String' must use field 'String'.", of("a", types.MessageAttributeValue{DataType: new("String"), BinaryValue: []byte("x")})},
+		{"number as bytes", "ParameterValueInvalid", "The message attribute 'a' with type 'Number' must use field 'String'.", of("a", types.MessageAttributeValue{DataType: new("Number"), BinaryValue: []byte("1")})},
 		{"bytes as text", "ParameterValueInvalid", "The message attribute 'a' with type 'Binary' must use field 'Binary'.", typed("Binary", "x")},
-		{"two values", "ParameterValueInvalid", "stand-in: the message attribute 'a' has two values", of("a", types.MessageAttributeValue{DataType: str("String"), StringValue: str("x"), BinaryValue: []byte("x")})},
+		{"two values", "ParameterValueInvalid", "stand-in: the message attribute 'a' has two values", of("a", types.MessageAttributeValue{DataType: new("String"), StringValue: new("x"), BinaryValue: []byte("x")})},
 		{"type that is none", "ParameterValueInvalid", noneOf, typed("Integer", "1")},
 		{"type with an empty suffix", "ParameterValueInvalid", noneOf, typed("String.", "x")},
 		{"type that begins like one", "ParameterValueInvalid", noneOf, typed("Stringx", "x")},
@@ -147,7 +145,7 @@ func TestPublishRefusals(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, Config{}, func(t *testing.T, l *lab) {
-				in := &sns.PublishInput{TopicArn: &l.topic, Message: str("hello")}
+				in := &sns.PublishInput{TopicArn: &l.topic, Message: new("hello")}
 				tt.change(in)
 				_, err := l.sns(l.Seed()).Publish(t.Context(), in)
 				refused(t, err, tt.code, tt.text)
@@ -163,20 +161,20 @@ func TestPublishRefusals(t *testing.T) {
 func TestPublishAtTheLimit(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, l *lab) {
 		client := l.sns(l.Seed())
-		in := &sns.PublishInput{TopicArn: &l.topic, Message: str(strings.Repeat("x", 262_144-9)), MessageAttributes: attributes("a", "vv")}
+		in := &sns.PublishInput{TopicArn: &l.topic, Message: new(strings.Repeat("x", 262_144-9)), MessageAttributes: attributes("a", "vv")}
 		if _, err := client.Publish(t.Context(), in); err != nil {
 			t.Errorf("Publish of 262,144 bytes = %v, want it accepted", err)
 		}
 		if _, err := client.SetTopicAttributes(t.Context(), &sns.SetTopicAttributesInput{
-			TopicArn: &l.topic, AttributeName: str("MaximumMessageSize"), AttributeValue: str("1048576"),
+			TopicArn: &l.topic, AttributeName: new("MaximumMessageSize"), AttributeValue: new("1048576"),
 		}); err != nil {
 			t.Fatal(err)
 		}
-		in.Message = str(strings.Repeat("x", 1_048_576-9))
+		in.Message = new(strings.Repeat("x", 1_048_576-9))
 		if _, err := client.Publish(t.Context(), in); err != nil {
 			t.Errorf("Publish of 1,048,576 bytes = %v, want it accepted with MaximumMessageSize", err)
 		}
-		in.Message = str(*in.Message + "x")
+		in.Message = new(*in.Message + "x")
 		_, err := client.Publish(t.Context(), in)
 		refused(t, err, "InvalidParameter", "Invalid parameter: Message too long")
 		l.arrived(t, l.queueARN, 2)
@@ -187,7 +185,7 @@ func batch(l *lab, ids ...string) *sns.PublishBatchInput {
 	in := &sns.PublishBatchInput{TopicArn: &l.topic}
 	for _, id := range ids {
 		in.PublishBatchRequestEntries = append(in.PublishBatchRequestEntries, types.PublishBatchRequestEntry{
-			Id: str(id), Message: str("message " + id), MessageAttributes: attributes("ce-id", id),
+			Id: new(id), Message: new("message " + id), MessageAttributes: attributes("ce-id", id),
 		})
 	}
 	return in
@@ -237,14 +235,14 @@ func TestPublishBatchRefusals(t *testing.T) {
 		{"character in an id", "InvalidBatchEntryId", "The Id of a batch entry in the batch request contains an impermissible character: b.c", []string{"a", "b.c"}, nil},
 		{"long id", "InvalidBatchEntryId", "The Id of a batch entry in the batch request is too long: " + strings.Repeat("a", 81), []string{strings.Repeat("a", 81)}, nil},
 		{"sum too long", "BatchRequestTooLong", "The length of all the messages put together is more than the limit.", []string{"a", "b"}, func(in *sns.PublishBatchInput) {
-			in.PublishBatchRequestEntries[0].Message = str(strings.Repeat("x", 262_000))
-			in.PublishBatchRequestEntries[1].Message = str(strings.Repeat("x", 200))
+			in.PublishBatchRequestEntries[0].Message = new(strings.Repeat("x", 262_000))
+			in.PublishBatchRequestEntries[1].Message = new(strings.Repeat("x", 200))
 		}},
-		{"one empty message", "InvalidParameter", "Invalid parameter: Empty message", []string{"a", "b"}, func(in *sns.PublishBatchInput) { in.PublishBatchRequestEntries[1].Message = str("") }},
+		{"one empty message", "InvalidParameter", "Invalid parameter: Empty message", []string{"a", "b"}, func(in *sns.PublishBatchInput) { in.PublishBatchRequestEntries[1].Message = new("") }},
 		{"one bad attribute", "ParameterValueInvalid", "The message attribute 'a' must contain non-empty message attribute value for message attribute type 'String'.", []string{"a", "b"}, func(in *sns.PublishBatchInput) {
 			in.PublishBatchRequestEntries[1].MessageAttributes = attributes("a", "")
 		}},
-		{"unknown topic", "NotFound", "Topic does not exist", []string{"a"}, func(in *sns.PublishBatchInput) { in.TopicArn = str(*in.TopicArn + "2") }},
+		{"unknown topic", "NotFound", "Topic does not exist", []string{"a"}, func(in *sns.PublishBatchInput) { in.TopicArn = new(*in.TopicArn + "2") }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, Config{}, func(t *testing.T, l *lab) {

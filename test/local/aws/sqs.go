@@ -3,6 +3,7 @@ package aws
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -164,7 +165,7 @@ func (s *Server) readSQS(c *call) (sqsAction, sqsInput, *refusal) {
 	if err := d.Decode(&in); err != nil {
 		return action, sqsInput{}, serialization("a member has the wrong type or is not here")
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token promises the bare value
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return action, sqsInput{}, serialization("something follows the JSON object")
 	}
 	return action, in, nil

@@ -19,9 +19,9 @@ func TestSendAndReceive(t *testing.T) {
 		client, ctx, url := l.sqs(l.Seed()), t.Context(), l.url(l.queueARN)
 		// The SDK checks the answer's MD5OfMessageBody.
 		sent, err := client.SendMessage(ctx, &sqs.SendMessageInput{
-			QueueUrl: url, MessageBody: str("<hello> & ü"), MessageGroupId: str("g"),
+			QueueUrl: url, MessageBody: new("<hello> & ü"), MessageGroupId: new("g"),
 			MessageAttributes: map[string]types.MessageAttributeValue{
-				"attr1": {DataType: str("Number"), StringValue: str("19.12")},
+				"attr1": {DataType: new("Number"), StringValue: new("19.12")},
 			},
 		})
 		if err != nil {
@@ -38,8 +38,8 @@ func TestSendAndReceive(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []types.Message{{
-			MessageId: sent.MessageId, Body: str("<hello> & ü"), MD5OfBody: sent.MD5OfMessageBody, MD5OfMessageAttributes: sent.MD5OfMessageAttributes,
-			MessageAttributes: map[string]types.MessageAttributeValue{"attr1": {DataType: str("Number"), StringValue: str("19.12")}},
+			MessageId: sent.MessageId, Body: new("<hello> & ü"), MD5OfBody: sent.MD5OfMessageBody, MD5OfMessageAttributes: sent.MD5OfMessageAttributes,
+			MessageAttributes: map[string]types.MessageAttributeValue{"attr1": {DataType: new("Number"), StringValue: new("19.12")}},
 			Attributes: map[string]string{
 				"SenderId": "seed", "SentTimestamp": "1796126400000", "ApproximateReceiveCount": "1", "ApproximateFirstReceiveTimestamp": "1796126401000",
 				"MessageGroupId": "g",
@@ -67,7 +67,7 @@ func TestReceiveWaits(t *testing.T) {
 		go func() {
 			defer close(done)
 			time.Sleep(7 * time.Second)
-			if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: str("late")}); err != nil {
+			if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: new("late")}); err != nil {
 				t.Errorf("SendMessage = %v", err)
 			}
 		}()
@@ -90,7 +90,7 @@ func TestReceiveWaits(t *testing.T) {
 func TestVisibility(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, l *lab) {
 		client, ctx, url := l.sqs(l.Seed()), t.Context(), l.url(l.queueARN)
-		if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: url, MessageBody: str("x")}); err != nil {
+		if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: url, MessageBody: new("x")}); err != nil {
 			t.Fatal(err)
 		}
 		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url, VisibilityTimeout: 100})
@@ -107,7 +107,7 @@ func TestVisibility(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		refused(t, change(handle, 10), "AWS.SimpleQueueService.MessageNotInflight", "") // the SDK drops its text
-		refused(t, change(str("nonsense"), 10), "ReceiptHandleIsInvalid", `The input receipt handle "nonsense" is not a valid receipt handle.`)
+		refused(t, change(new("nonsense"), 10), "ReceiptHandleIsInvalid", `The input receipt handle "nonsense" is not a valid receipt handle.`)
 		if out, err = client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url}); err != nil || len(out.Messages) != 1 {
 			t.Errorf("ReceiveMessage = %d messages, %v, want the message again", len(out.Messages), err)
 		}
@@ -119,7 +119,7 @@ func TestQueueBatches(t *testing.T) {
 		client, ctx, url := l.sqs(l.Seed()), t.Context(), l.url(l.queueARN)
 		in := &sqs.SendMessageBatchInput{QueueUrl: url}
 		for i := range 10 {
-			in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: str(fmt.Sprint(i)), MessageBody: str(fmt.Sprint("m", i)), DelaySeconds: int32(i)})
+			in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: new(fmt.Sprint(i)), MessageBody: new(fmt.Sprint("m", i)), DelaySeconds: int32(i)})
 		}
 		out, err := client.SendMessageBatch(ctx, in)
 		if err != nil || len(out.Successful) != 10 || len(out.Failed) != 0 {
@@ -132,26 +132,26 @@ func TestQueueBatches(t *testing.T) {
 		}
 		del := &sqs.DeleteMessageBatchInput{QueueUrl: url}
 		for i, m := range received.Messages[:9] {
-			del.Entries = append(del.Entries, types.DeleteMessageBatchRequestEntry{Id: str(fmt.Sprint(i)), ReceiptHandle: m.ReceiptHandle})
+			del.Entries = append(del.Entries, types.DeleteMessageBatchRequestEntry{Id: new(fmt.Sprint(i)), ReceiptHandle: m.ReceiptHandle})
 		}
-		del.Entries = append(del.Entries, types.DeleteMessageBatchRequestEntry{Id: str("bad"), ReceiptHandle: str("nonsense")})
+		del.Entries = append(del.Entries, types.DeleteMessageBatchRequestEntry{Id: new("bad"), ReceiptHandle: new("nonsense")})
 		deleted, err := client.DeleteMessageBatch(ctx, del)
 		if err != nil || len(deleted.Successful) != 9 || len(deleted.Failed) != 1 || *deleted.Failed[0].Code != "ReceiptHandleIsInvalid" {
 			t.Errorf("DeleteMessageBatch = %+v, %v, want nine successes and one failure", deleted, err)
 		}
-		in.Entries[1].Id = str("0")
+		in.Entries[1].Id = new("0")
 		_, err = client.SendMessageBatch(ctx, in)
 		refused(t, err, "AWS.SimpleQueueService.BatchEntryIdsNotDistinct", "stand-in: two entries have the same Id")
-		in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: str("10"), MessageBody: str("x")})
+		in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: new("10"), MessageBody: new("x")})
 		_, err = client.SendMessageBatch(ctx, in)
 		refused(t, err, "AWS.SimpleQueueService.TooManyEntriesInBatchRequest", "stand-in: the batch has more than 10 entries")
 		_, err = client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: url, Entries: []types.SendMessageBatchRequestEntry{}})
 		refused(t, err, "AWS.SimpleQueueService.EmptyBatchRequest", "stand-in: the batch has no entries")
-		in.Entries = []types.SendMessageBatchRequestEntry{{Id: str("a.b"), MessageBody: str("x")}}
+		in.Entries = []types.SendMessageBatchRequestEntry{{Id: new("a.b"), MessageBody: new("x")}}
 		_, err = client.SendMessageBatch(ctx, in)
 		refused(t, err, "AWS.SimpleQueueService.InvalidBatchEntryId", "stand-in: an entry's Id …")
-		half := str(strings.Repeat("x", 600_000))
-		in.Entries = []types.SendMessageBatchRequestEntry{{Id: str("a"), MessageBody: half}, {Id: str("b"), MessageBody: half}}
+		half := new(strings.Repeat("x", 600_000))
+		in.Entries = []types.SendMessageBatchRequestEntry{{Id: new("a"), MessageBody: half}, {Id: new("b"), MessageBody: half}}
 		_, err = client.SendMessageBatch(ctx, in)
 		refused(t, err, "AWS.SimpleQueueService.BatchRequestTooLong", "stand-in: the batch has more than 1048576 bytes")
 		if n := l.MessageCount(l.queueARN); n != 10 {
@@ -168,31 +168,31 @@ func TestSendMessageRefusals(t *testing.T) {
 		name, code, text string
 		change           func(*sqs.SendMessageInput)
 	}{
-		{"unknown queue", "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.", func(in *sqs.SendMessageInput) { in.QueueUrl = str(*in.QueueUrl + "2") }},
-		{"other account", "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.", func(in *sqs.SendMessageInput) { in.QueueUrl = str(endpoint + "/999999999999/orders") }},
-		{"empty body", "MissingParameter", "The request must contain the parameter MessageBody.", func(in *sqs.SendMessageInput) { in.MessageBody = str("") }},
-		{"too long", "InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.", func(in *sqs.SendMessageInput) { in.MessageBody = str(strings.Repeat("x", 1_048_577)) }},
-		{"control character", "InvalidMessageContents", "stand-in: the body holds characters other than …", func(in *sqs.SendMessageInput) { in.MessageBody = str("\x00") }},
+		{"unknown queue", "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.", func(in *sqs.SendMessageInput) { in.QueueUrl = new(*in.QueueUrl + "2") }},
+		{"other account", "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.", func(in *sqs.SendMessageInput) { in.QueueUrl = new(endpoint + "/999999999999/orders") }},
+		{"empty body", "MissingParameter", "The request must contain the parameter MessageBody.", func(in *sqs.SendMessageInput) { in.MessageBody = new("") }},
+		{"too long", "InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.", func(in *sqs.SendMessageInput) { in.MessageBody = new(strings.Repeat("x", 1_048_577)) }},
+		{"control character", "InvalidMessageContents", "stand-in: the body holds characters other than …", func(in *sqs.SendMessageInput) { in.MessageBody = new("\x00") }},
 		{"delay", "InvalidParameterValue", "stand-in: DelaySeconds must be from 0 to 900", func(in *sqs.SendMessageInput) { in.DelaySeconds = 901 }},
-		{"group id with a space", "InvalidParameterValue", "stand-in: MessageGroupId …", func(in *sqs.SendMessageInput) { in.MessageGroupId = str("a b") }},
-		{"deduplication id", "InvalidParameterValue", "stand-in: MessageDeduplicationId is not valid for a standard queue", func(in *sqs.SendMessageInput) { in.MessageDeduplicationId = str("1") }},
+		{"group id with a space", "InvalidParameterValue", "stand-in: MessageGroupId …", func(in *sqs.SendMessageInput) { in.MessageGroupId = new("a b") }},
+		{"deduplication id", "InvalidParameterValue", "stand-in: MessageDeduplicationId is not valid for a standard queue", func(in *sqs.SendMessageInput) { in.MessageDeduplicationId = new("1") }},
 		{"system attribute", "SerializationException", "stand-in: member MessageSystemAttributes is not here", func(in *sqs.SendMessageInput) {
-			in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{"AWSTraceHeader": {DataType: str("String"), StringValue: str("x")}}
+			in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{"AWSTraceHeader": {DataType: new("String"), StringValue: new("x")}}
 		}},
-		{"attribute type", "InvalidParameterValue", "stand-in: the type of message attribute …", of(types.MessageAttributeValue{DataType: str("Text"), StringValue: str("x")})},
-		{"attribute without a value", "InvalidParameterValue", "stand-in: message attribute …", of(types.MessageAttributeValue{DataType: str("String")})},
-		{"bytes as text", "InvalidParameterValue", "stand-in: message attribute …", of(types.MessageAttributeValue{DataType: str("Binary"), StringValue: str("x")})},
-		{"number that is none", "InvalidParameterValue", "stand-in: message attribute …", of(types.MessageAttributeValue{DataType: str("Number"), StringValue: str("x")})},
+		{"attribute type", "InvalidParameterValue", "stand-in: the type of message attribute …", of(types.MessageAttributeValue{DataType: new("Text"), StringValue: new("x")})},
+		{"attribute without a value", "InvalidParameterValue", "stand-in: message attribute …", of(types.MessageAttributeValue{DataType: new("String")})},
+		{"bytes as text", "InvalidParameterValue", "stand-in: message attribute …", of(types.MessageAttributeValue{DataType: new("Binary"), StringValue: new("x")})},
+		{"number that is none", "InvalidParameterValue", "stand-in: message attribute …", of(types.MessageAttributeValue{DataType: new("Number"), StringValue: new("x")})},
 		{"eleven attributes", "InvalidParameterValue", "stand-in: a message has at most 10 attributes", func(in *sqs.SendMessageInput) {
 			in.MessageAttributes = make(map[string]types.MessageAttributeValue)
 			for i := range 11 {
-				in.MessageAttributes[fmt.Sprint("a", i)] = types.MessageAttributeValue{DataType: str("String"), StringValue: str("x")}
+				in.MessageAttributes[fmt.Sprint("a", i)] = types.MessageAttributeValue{DataType: new("String"), StringValue: new("x")}
 			}
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, Config{}, func(t *testing.T, l *lab) {
-				in := &sqs.SendMessageInput{QueueUrl: l.url(l.queueARN), MessageBody: str("hello")}
+				in := &sqs.SendMessageInput{QueueUrl: l.url(l.queueARN), MessageBody: new("hello")}
 				tt.change(in)
 				_, err := l.sqs(l.Seed()).SendMessage(t.Context(), in)
 				refused(t, err, tt.code, tt.text)
@@ -235,7 +235,7 @@ func TestQueues(t *testing.T) {
 			_, err := create(tt.name, map[string]string{tt.key: tt.value})
 			refused(t, err, tt.code, tt.text)
 		}
-		if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: created.QueueUrl, MessageBody: str("poison")}); err != nil {
+		if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: created.QueueUrl, MessageBody: new("poison")}); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range []int{1, 0} {
@@ -264,9 +264,9 @@ func TestQueues(t *testing.T) {
 		if _, err := client.SetQueueAttributes(ctx, set); err != nil {
 			t.Fatal(err)
 		}
-		_, err = client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: created.QueueUrl, MessageBody: str(strings.Repeat("x", 1025))})
+		_, err = client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: created.QueueUrl, MessageBody: new(strings.Repeat("x", 1025))})
 		refused(t, err, "InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes.")
-		list, err := client.ListQueues(ctx, &sqs.ListQueuesInput{QueueNamePrefix: str("wo")})
+		list, err := client.ListQueues(ctx, &sqs.ListQueuesInput{QueueNamePrefix: new("wo")})
 		if err != nil || len(list.QueueUrls) != 1 {
 			t.Errorf("ListQueues = %v, %v, want the one queue", list.QueueUrls, err)
 		}
@@ -279,9 +279,9 @@ func TestQueues(t *testing.T) {
 		if _, err := client.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: created.QueueUrl}); err != nil {
 			t.Fatal(err)
 		}
-		_, err = client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: str("work")})
+		_, err = client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: new("work")})
 		refused(t, err, "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
-		if found, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: str("dead")}); err != nil || *found.QueueUrl != *l.url(dead) {
+		if found, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: new("dead")}); err != nil || *found.QueueUrl != *l.url(dead) {
 			t.Errorf("GetQueueUrl = %v, want the queue's", err)
 		}
 	})

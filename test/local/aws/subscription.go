@@ -71,11 +71,7 @@ func (s *Server) addSubscription(topicARN, queueARN string, raw bool) (string, *
 	sub.raw.Store(raw)
 	t.subscriptions = append(slices.Clone(t.subscriptions), sub)
 	s.subscriptions[sub.arn] = sub
-	s.workers.Add(1)
-	go func() {
-		defer s.workers.Done()
-		s.deliverAll(sub)
-	}()
+	s.workers.Go(func() { s.deliverAll(sub) })
 	return sub.arn, nil
 }
 

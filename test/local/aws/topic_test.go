@@ -14,17 +14,17 @@ import (
 func TestTopics(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, l *lab) {
 		client, ctx := l.sns(l.Seed()), t.Context()
-		created, err := client.CreateTopic(ctx, &sns.CreateTopicInput{Name: str("events"), Attributes: map[string]string{"DisplayName": "Events", "FifoTopic": "false"}})
+		created, err := client.CreateTopic(ctx, &sns.CreateTopicInput{Name: new("events"), Attributes: map[string]string{"DisplayName": "Events", "FifoTopic": "false"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if want := "arn:aws:sns:eu-central-1:111122223333:events"; *created.TopicArn != want {
 			t.Errorf("TopicArn = %s, want %s", *created.TopicArn, want)
 		}
-		if again, err := client.CreateTopic(ctx, &sns.CreateTopicInput{Name: str("events")}); err != nil || *again.TopicArn != *created.TopicArn {
+		if again, err := client.CreateTopic(ctx, &sns.CreateTopicInput{Name: new("events")}); err != nil || *again.TopicArn != *created.TopicArn {
 			t.Errorf("CreateTopic again = %v, want the same topic", err)
 		}
-		_, err = client.CreateTopic(ctx, &sns.CreateTopicInput{Name: str("events"), Attributes: map[string]string{"DisplayName": "Other"}})
+		_, err = client.CreateTopic(ctx, &sns.CreateTopicInput{Name: new("events"), Attributes: map[string]string{"DisplayName": "Other"}})
 		refused(t, err, "InvalidParameter", "Invalid parameter: Attributes Reason: Topic already exists with different attributes")
 		got, err := client.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: created.TopicArn})
 		if err != nil {
@@ -100,7 +100,7 @@ func TestSubscriptions(t *testing.T) {
 		client, ctx := l.sns(l.Seed()), t.Context()
 		other := must(l.CreateQueue("other"))(t)
 		subscribed, err := client.Subscribe(ctx, &sns.SubscribeInput{
-			TopicArn: &l.topic, Protocol: str("sqs"), Endpoint: &other, ReturnSubscriptionArn: true, Attributes: map[string]string{"RawMessageDelivery": "true"},
+			TopicArn: &l.topic, Protocol: new("sqs"), Endpoint: &other, ReturnSubscriptionArn: true, Attributes: map[string]string{"RawMessageDelivery": "true"},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +142,7 @@ func TestSubscriptions(t *testing.T) {
 		}
 		_, err = client.GetSubscriptionAttributes(ctx, &sns.GetSubscriptionAttributesInput{SubscriptionArn: arn})
 		refused(t, err, "NotFound", "Subscription does not exist")
-		if _, err := client.Publish(ctx, &sns.PublishInput{TopicArn: &l.topic, Message: str("x")}); err != nil {
+		if _, err := client.Publish(ctx, &sns.PublishInput{TopicArn: &l.topic, Message: new("x")}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -180,7 +180,7 @@ func TestDiscarded(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, l *lab) {
 		client := l.sns(l.Seed())
 		publish := func(attributeCount int, size int) {
-			in := &sns.PublishInput{TopicArn: &l.topic, Message: str(strings.Repeat("x", size)), MessageAttributes: attributes()}
+			in := &sns.PublishInput{TopicArn: &l.topic, Message: new(strings.Repeat("x", size)), MessageAttributes: attributes()}
 			for i := range attributeCount {
 				in.MessageAttributes[fmt.Sprint("a", i)] = text("v")
 			}

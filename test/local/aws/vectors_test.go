@@ -41,22 +41,21 @@ func TestVectors(t *testing.T) {
 	signingOnly := map[string]bool{"min-rsa2048-eu-chars": true, "min-rsa3072-inter": true, "min-ecp256-inter": true}
 	for _, v := range index.Cases {
 		t.Run(v.Name, func(t *testing.T) {
-			arns := map[string]string{}
-			if err := json.Unmarshal([]byte(v.Body), &arns); err != nil && v.Query == nil {
-				// The duration is a number; the ARNs were read nevertheless.
-				t.Logf("members: %v", err)
+			var m members
+			if err := json.Unmarshal([]byte(v.Body), &m); err != nil {
+				t.Fatal(err)
 			}
-			for name, value := range v.Query {
-				arns[name] = value
+			if v.Query != nil {
+				m.TrustAnchorARN, m.ProfileARN, m.RoleARN = v.Query["trustAnchorArn"], v.Query["profileArn"], v.Query["roleArn"]
 			}
-			s := New(Config{Region: v.Region, Partition: strings.Split(arns["trustAnchorArn"], ":")[min(1, strings.Count(arns["trustAnchorArn"], ":"))]})
-			defer s.Close()
+			partition := strings.SplitN(m.TrustAnchorARN+":", ":", 3)[1]
+			s := newServer(t, Config{Region: v.Region, Partition: partition})
 			s.SetClockOffset(time.Until(v.Time))
 			trust := must(policy.ParseTrust(anyTrust))(t)
-			s.anchors[arns["trustAnchorArn"]] = &anchor{certificates: []*x509.Certificate{certificate(t, v.TrustAnchor)}}
-			s.roles[arns["roleArn"]] = &role{arn: arns["roleArn"], trust: trust, maxSession: time.Hour}
-			s.profiles[arns["profileArn"]] = &profile{ProfileOptions: ProfileOptions{
-				Roles: []string{arns["roleArn"]}, Duration: time.Hour, AcceptRoleSessionName: true,
+			s.anchors[m.TrustAnchorARN] = &anchor{certificates: []*x509.Certificate{certificate(t, v.TrustAnchor)}}
+			s.roles[m.RoleARN] = &role{arn: m.RoleARN, trust: trust, maxSession: time.Hour}
+			s.profiles[m.ProfileARN] = &profile{ProfileOptions: ProfileOptions{
+				Roles: []string{m.RoleARN}, Duration: time.Hour, AcceptRoleSessionName: true,
 			}}
 			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(readVector(t, "cases/"+v.Name+".http"))))
 			if err != nil {

@@ -10,11 +10,11 @@ import (
 type Verdict int
 
 const (
-	// Silent: no statement applies, which denies unless another policy allows.
+	// Silent means that no statement applies, which denies unless another policy allows.
 	Silent Verdict = iota
-	// Allow: a statement allows and none denies.
+	// Allow means that a statement allows and none denies.
 	Allow
-	// Deny: a statement denies, which nothing can override.
+	// Deny means that a statement denies, which nothing can override.
 	Deny
 )
 

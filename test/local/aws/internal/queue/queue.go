@@ -14,10 +14,10 @@ import (
 // arrivedMax bounds what [Queue.Arrived] remembers; [Queue.Count] goes on counting.
 const arrivedMax = 200_000
 
-// ErrHandle: a receipt handle is not one this queue gave out.
+// ErrHandle means that a receipt handle is not one this queue gave out.
 var ErrHandle = errors.New("the receipt handle is not valid")
 
-// ErrInvisible: a message's visibility cannot change because it is not being received.
+// ErrInvisible means that a message's visibility cannot change because it is not being received.
 var ErrInvisible = errors.New("the message is not in flight")
 
 // Settings are what an operator may set; they take effect at once.

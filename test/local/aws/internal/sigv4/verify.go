@@ -30,17 +30,17 @@ const (
 type Kind int
 
 const (
-	// NothingSigned: there is no signature at all.
+	// NothingSigned means that there is no signature at all.
 	NothingSigned Kind = iota + 1
-	// Incomplete: the signature's form is not that of SigV4 in headers.
+	// Incomplete means that the signature's form is not that of SigV4 in headers.
 	Incomplete
-	// UnknownKey: the key is not known, or the token is not the key's.
+	// UnknownKey means that the key is not known, or the token is not the key's.
 	UnknownKey
-	// Expired: the key is a session's that has ended.
+	// Expired means that the key is a session's that has ended.
 	Expired
-	// Clock: the request's date is too far from now.
+	// Clock means that the request's date is too far from now.
 	Clock
-	// Mismatch: the signature is not that of this request.
+	// Mismatch means that the signature is not that of this request.
 	Mismatch
 )
 

@@ -264,9 +264,8 @@ func TestClockAndExpiry(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := plain("/").verify(t, tt.now)
-			var refusal *Refusal
 			got := ""
-			if errors.As(err, &refusal) {
+			if refusal, ok := errors.AsType[*Refusal](err); ok {
 				got = refusal.Text
 			}
 			if got != tt.want {

@@ -83,7 +83,7 @@ func issue(issuer *Authority, c *x509.Certificate, edits []Edit) Authority {
 	if issuer != nil {
 		parent, signer = issuer.Cert, issuer.Key
 	}
-	var public crypto.PublicKey = key.Public()
+	public := key.Public()
 	if c.PublicKey != nil {
 		public = c.PublicKey
 	}

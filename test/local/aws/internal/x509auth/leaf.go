@@ -64,14 +64,15 @@ func checkCA(c *x509.Certificate) error {
 }
 
 func checkAlgorithm(c *x509.Certificate) error {
-	switch c.SignatureAlgorithm {
-	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
+	strong := []x509.SignatureAlgorithm{
+		x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
 		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
-		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
-		return nil
-	default:
+		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512,
+	}
+	if !slices.Contains(strong, c.SignatureAlgorithm) {
 		return fmt.Errorf("it is signed with %v, not with SHA-256 or stronger", c.SignatureAlgorithm)
 	}
+	return nil
 }
 
 func checkKey(c *x509.Certificate) error {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -53,12 +54,12 @@ func (b builder) extend(path []*x509.Certificate) []*x509.Certificate {
 	}
 	for _, anchor := range b.anchors {
 		if b.issues(anchor, path) && b.usable(anchor) {
-			return append(path[:len(path):len(path)], anchor)
+			return append(slices.Clip(path), anchor)
 		}
 	}
 	for _, issuer := range b.sent {
 		if !contains(path, issuer) && b.issues(issuer, path) {
-			if whole := b.extend(append(path[:len(path):len(path)], issuer)); whole != nil {
+			if whole := b.extend(append(slices.Clip(path), issuer)); whole != nil {
 				return whole
 			}
 		}
