@@ -36,8 +36,9 @@ check: ## Formatting, vet, unit and end-to-end tests: the test command
 	  if [ -n "$$unformatted" ]; then printf 'not gofmt-ed:\n%s\n' "$$unformatted"; exit 1; fi
 	@$(ALIVE) "vet" go vet ./...
 	@cd tools && ../$(ALIVE) "vet tools" go vet ./vulndb
-	@$(ALIVE) "test" go test -timeout 5m ./...
+	@$(ALIVE) "test" go test -timeout 5m $$(go list ./... | grep -v '/test/e2e$$')
 	@cd tools && go test ./vulndb
+	@$(ALIVE) "end-to-end test" go test -v -parallel 32 -timeout 5m ./test/e2e | sed -u '/^ *=== /d'
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml

@@ -19,8 +19,6 @@ const module = "github.com/trustbridge/trustbridge/"
 
 // rooms is the map: each package, what of ours it may import, and whether it may import AWS's packages. A package that is
 // not here fails the test: give it its place first, here and in docs/DESIGN.md.
-//
-//nolint:gochecknoglobals // the map
 var rooms = map[string]struct {
 	may []string
 	aws bool

@@ -82,7 +82,7 @@ func IsJSON(contentType string) bool {
 
 // IsText reports whether data of that content type is text that people read: text/*, or XML, in any case and with any
 // parameters but a character set other than UTF-8 and its part ASCII.
-// Source: https://www.rfc-editor.org/rfc/rfc7303 for XML
+// Source: https://www.rfc-editor.org/rfc/rfc7303, for XML.
 func IsText(contentType string) bool {
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil {

@@ -29,7 +29,8 @@ type child struct {
 
 // startChild starts a process. Its lines are those of standard output, or of standard error if log is true.
 func startChild(name, path string, args, environment []string, log bool) (*child, error) {
-	c := &child{name: name, cmd: exec.Command(path, args...), lines: make(chan string, linesMax)}
+	c := &child{name: name, lines: make(chan string, linesMax)}
+	c.cmd = exec.Command(path, args...)            //nolint:gosec // programs that stand beside our own
 	c.cmd.Env = append([]string{}, environment...) // nothing of ours
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdout, err := c.cmd.StdoutPipe()
@@ -69,20 +70,19 @@ func (c *child) follow(from io.Reader, pass bool) {
 	}
 }
 
-// next waits for a line that holds text, decodes it as JSON into v, and returns how long it took.
-func (c *child) next(ctx context.Context, text string, v any) (time.Duration, error) {
-	start := time.Now()
+// next waits for a line that holds text and decodes it as JSON into v.
+func (c *child) next(ctx context.Context, text string, v any) error {
 	for {
 		select {
 		case line, open := <-c.lines:
 			if !open {
-				return 0, fmt.Errorf("%s ended before it said %q; its last words:\n%s", c.name, text, c.words())
+				return fmt.Errorf("%s ended before it said %q; its last words:\n%s", c.name, text, c.words())
 			}
 			if strings.Contains(line, text) {
-				return time.Since(start), json.Unmarshal([]byte(line), v)
+				return json.Unmarshal([]byte(line), v)
 			}
 		case <-ctx.Done():
-			return 0, fmt.Errorf("%s did not say %q; its last words:\n%s", c.name, text, c.words())
+			return fmt.Errorf("%s did not say %q; its last words:\n%s", c.name, text, c.words())
 		}
 	}
 }

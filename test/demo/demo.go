@@ -51,7 +51,7 @@ func (d *demo) startStandIn(ctx context.Context) error {
 		return err
 	}
 	d.say("\nStarting the stand-in of SAP BTP and AWS; it makes a certificate with an RSA 4096 key first …", "")
-	if _, err := d.standIn.next(ctx, `"environment"`, &d.description); err != nil {
+	if err := d.standIn.next(ctx, `"environment"`, &d.description); err != nil {
 		return err
 	}
 	d.say("\nSet-up, once, by an administrator", "")
@@ -82,13 +82,13 @@ func (d *demo) startFunction(ctx context.Context) error {
 		return err
 	}
 	var listening struct{ Address string }
-	if _, err := d.function.next(ctx, `"msg":"listening"`, &listening); err != nil {
+	if err := d.function.next(ctx, `"msg":"listening"`, &listening); err != nil {
 		return err
 	}
 	d.url = "http://" + listening.Address + "/"
 	ready := time.Since(start)
 	var session signedIn
-	if _, err := d.function.next(ctx, `"msg":"signed in to aws"`, &session); err != nil {
+	if err := d.function.next(ctx, `"msg":"signed in to aws"`, &session); err != nil {
 		return err
 	}
 	requests, err := d.requests(ctx)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -32,10 +31,10 @@ func (d *demo) subscriber() (*sqs.Client, error) {
 	}), nil
 }
 
-// receive takes messages out of the queue, waiting up to wait for the first.
-func (d *demo) receive(ctx context.Context, client *sqs.Client, wait time.Duration) ([]types.Message, error) {
+// receive takes messages out of the queue, waiting up to that many seconds for the first.
+func (d *demo) receive(ctx context.Context, client *sqs.Client, seconds int32) ([]types.Message, error) {
 	out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: aws.String(d.description.QueueURL), MaxNumberOfMessages: 10, WaitTimeSeconds: int32(wait / time.Second),
+		QueueUrl: aws.String(d.description.QueueURL), MaxNumberOfMessages: 10, WaitTimeSeconds: seconds,
 		MessageAttributeNames: []string{"All"},
 	})
 	if err != nil {
@@ -58,7 +57,7 @@ func (d *demo) readQueue(ctx context.Context) error {
 	d.say("\nProof: what the SQS subscriber of the topic received", "")
 	missing := slices.Clone(d.sent)
 	for len(missing) > 0 {
-		messages, err := d.receive(ctx, client, 5*time.Second)
+		messages, err := d.receive(ctx, client, 5)
 		if err != nil {
 			return err
 		}
@@ -104,7 +103,7 @@ func (d *demo) stay(ctx context.Context) error {
 		return err
 	}
 	for {
-		messages, err := d.receive(ctx, client, 10*time.Second)
+		messages, err := d.receive(ctx, client, 10)
 		switch {
 		case ctx.Err() != nil:
 			return nil

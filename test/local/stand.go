@@ -93,7 +93,7 @@ func (s *Stand) listen(ctx context.Context, address string, handler http.Handler
 	s.servers = append(s.servers, server)
 	s.serving.Go(func() {
 		if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the stand-in stopped serving", "address", listener.Addr().String(), "error", err)
+			log.ErrorContext(ctx, "the stand-in stopped serving", "address", listener.Addr().String(), "error", err)
 		}
 	})
 	return "https://" + listener.Addr().String(), nil
@@ -133,6 +133,5 @@ func (s *Stand) Close() error {
 		errs = append(errs, server.Close())
 	}
 	s.serving.Wait()
-	s.AWS.Close()
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.AWS.Close())...)
 }

@@ -45,7 +45,7 @@ func TestVectors(t *testing.T) {
 			if err := json.Unmarshal([]byte(v.Body), &m); err != nil {
 				t.Fatal(err)
 			}
-			if v.Query != nil {
+			if len(v.Query) > 0 {
 				m.TrustAnchorARN, m.ProfileARN, m.RoleARN = v.Query["trustAnchorArn"], v.Query["profileArn"], v.Query["roleArn"]
 			}
 			partition := strings.SplitN(m.TrustAnchorARN+":", ":", 3)[1]

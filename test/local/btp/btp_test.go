@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -88,9 +89,7 @@ func (s *stand) askToken(id, secret string) (int, string) {
 
 func (s *stand) find(name, token string, header map[string]string) (int, http.Header, string) {
 	all := map[string]string{"Authorization": "Bearer " + token}
-	for k, v := range header {
-		all[k] = v
-	}
+	maps.Copy(all, header)
 	return s.do(http.MethodGet, "/destination-configuration/v1/destinations/"+url.PathEscape(name), all, "")
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	tokenPath = "/oauth/token"
+	tokenPath = "/oauth/token" //nolint:gosec // a path, no token
 	findPath  = "/destination-configuration/v1/destinations/"
 )
 

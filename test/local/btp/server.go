@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -154,9 +155,7 @@ func (s *Server) PutCertificate(level Level, name string, content []byte) {
 // PutDestination makes a destination, or replaces it. Properties are those of an administrator's form; Name is added.
 func (s *Server) PutDestination(level Level, name string, properties map[string]string) {
 	all := map[string]string{"Name": name, "Type": "HTTP", "URL": "https://sns.eu-central-1.amazonaws.com", "ProxyType": "Internet"}
-	for k, v := range properties {
-		all[k] = v
-	}
+	maps.Copy(all, properties)
 	body, err := json.Marshal(all)
 	if err != nil {
 		panic(err) // strings only
@@ -219,9 +218,7 @@ type answer struct {
 }
 
 func (a answer) write(w http.ResponseWriter) {
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)
 }
