@@ -130,7 +130,7 @@ func TestSAPFact6OldIdentityServesWhileTheServiceFails(t *testing.T) {
 				if _, err := s.Identity(t.Context()); err == nil {
 					t.Error("the identity served beyond its end")
 				}
-				if s.log.count("the old certificate stays in use") == 0 {
+				if s.log.Count("the old certificate stays in use") == 0 {
 					t.Error("the failing service was not logged")
 				}
 				s.btp.change(func(b *btp) { b.onFind, b.answer = nil, generated(t, "orders", 30*day) })

@@ -1,7 +1,6 @@
 package destination
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,7 +13,6 @@ import (
 	"io"
 	"log/slog"
 	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -27,6 +25,7 @@ import (
 
 	"github.com/trustbridge/trustbridge/shared/binding"
 	"github.com/trustbridge/trustbridge/shared/telemetry"
+	"github.com/trustbridge/trustbridge/test/virtual"
 )
 
 const (
@@ -42,34 +41,6 @@ func fixture(tb testing.TB, path string) []byte {
 		tb.Fatal(err)
 	}
 	return b
-}
-
-// pipes is a network in memory: a listener, and what dials it.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-func (p *pipes) Close() error   { close(p.closed); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case p.conns <- there:
-		return here, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // reaction is what the fake does with one request; the zero reaction answers as usual.
@@ -205,35 +176,11 @@ func (s *btp) find(w http.ResponseWriter, r *http.Request, a reaction) {
 	}
 }
 
-// record is a log in memory.
-type record struct {
-	mu   sync.Mutex // guards text
-	text strings.Builder
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(p)
-}
-
-func (r *record) count(part string) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return strings.Count(r.text.String(), part)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
-}
-
 // stage is a client in front of a fake, in a bubble.
 type stage struct {
 	*Client
 	btp      *btp
-	log      *record
+	log      *virtual.Log
 	counters *telemetry.Counters
 	mu       sync.Mutex // guards all below
 	secret   string     // in the binding
@@ -247,19 +194,14 @@ func newStage(t *testing.T, change func(*Config)) *stage {
 	t.Helper()
 	time.Sleep(time.Until(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)))
 	s := &stage{
-		log: new(record), counters: new(telemetry.Counters), secret: clientSecret,
+		log: new(virtual.Log), counters: new(telemetry.Counters), secret: clientSecret,
 		btp: &btp{secret: clientSecret, lifetime: 43199, tokens: map[string]time.Time{}, etag: "e1", answer: generated(t, "orders", 30*day)},
 	}
-	network := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{Handler: s.btp, ReadHeaderTimeout: time.Minute}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = server.Serve(network)
-	}()
+	network := &virtual.Network{}
+	network.Serve(t, "", s.btp)
 	c := Config{
 		Name: "aws-orders", Counters: s.counters, Binding: s.bind,
-		HTTPClient: &http.Client{Transport: &http.Transport{DialContext: network.dial, DisableKeepAlives: true}},
+		HTTPClient: network.Client(),
 		Logger:     slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		OnChange: func(version string) {
 			s.mu.Lock()
@@ -275,11 +217,7 @@ func newStage(t *testing.T, change func(*Config)) *stage {
 		t.Fatal(err)
 	}
 	s.Client = client
-	t.Cleanup(func() {
-		client.Close()
-		_ = server.Close()
-		<-served
-	})
+	t.Cleanup(client.Close)
 	return s
 }
 

@@ -21,7 +21,7 @@ func TestRotatedSecret(t *testing.T) {
 			t.Errorf("the old identity was dropped for %q", v)
 		}
 		time.Sleep(time.Second)
-		if n := s.log.count("client-refused"); n != 1 || s.bindingReads() != 2 {
+		if n := s.log.Count("client-refused"); n != 1 || s.bindingReads() != 2 {
 			t.Errorf("%d refusals logged, binding read %d times; want 1, and a second read after the 401", n, s.bindingReads())
 		}
 		s.mu.Lock()
@@ -75,8 +75,8 @@ func TestUnchanged(t *testing.T) {
 		if full := finds - conditional; full < 20 || full > 25 {
 			t.Errorf("%d of %d finds were unconditional, want one an hour", full, finds)
 		}
-		if len(s.told()) != 0 || s.log.count("certificate found") != 1 {
-			t.Errorf("changes %v, found %d times; want none told and the first found", s.told(), s.log.count("certificate found"))
+		if len(s.told()) != 0 || s.log.Count("certificate found") != 1 {
+			t.Errorf("changes %v, found %d times; want none told and the first found", s.told(), s.log.Count("certificate found"))
 		}
 	})
 }

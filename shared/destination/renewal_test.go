@@ -35,7 +35,7 @@ func TestMissingRenewalIsSaidOnceEach(t *testing.T) {
 			s.version(t)
 			time.Sleep(time.Hour)
 		}
-		if n, m := s.log.count("should have been renewed"), s.log.count("ends soon"); n != 1 || m != 1 {
+		if n, m := s.log.Count("should have been renewed"), s.log.Count("ends soon"); n != 1 || m != 1 {
 			t.Errorf("the missing renewal was warned of %d times and alarmed %d times, want once each", n, m)
 		}
 	})
@@ -66,7 +66,7 @@ func TestBadNewMaterialNeverReplacesWhatWorks(t *testing.T) {
 				if v := s.version(t); v != first || len(s.told()) != 0 {
 					t.Errorf("version %q, changes %v; want the old identity kept", v, s.told())
 				}
-				if s.log.count("level=WARN") == 0 || s.log.count("stays in use") < 3 {
+				if s.log.Count("level=WARN") == 0 || s.log.Count("stays in use") < 3 {
 					t.Errorf("the bad material was not warned of:\n%s", s.log)
 				}
 				s.btp.change(func(b *btp) { b.answer = generated(t, "orders", 30*day) }) // under the etag of the bad one

@@ -2,7 +2,6 @@ package ingress
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -46,12 +45,12 @@ func (r *recorder) Forward(_ context.Context, events []event.Event, trace string
 // harness is a handler with everything it writes kept for a test to read.
 type harness struct {
 	handler  *Handler
-	log      *lockedBuffer
+	log      *virtual.Log
 	counters *telemetry.Counters
 }
 
 func newHarness(c Config) *harness {
-	h := &harness{log: &lockedBuffer{}, counters: &telemetry.Counters{}}
+	h := &harness{log: &virtual.Log{}, counters: &telemetry.Counters{}}
 	c.Logger = slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
@@ -61,24 +60,6 @@ func newHarness(c Config) *harness {
 	c.Counters = h.counters
 	h.handler = New(c)
 	return h
-}
-
-// lockedBuffer is a bytes.Buffer for many writers.
-type lockedBuffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // address is where the servers of the tests listen, on a network of their own.

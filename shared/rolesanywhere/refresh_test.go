@@ -72,7 +72,7 @@ func TestFact02FailedRefreshKeepsWhatIsValid(t *testing.T) {
 				if c, err := s.Retrieve(t.Context()); err == nil || c.HasKeys() {
 					t.Errorf("after the end: Retrieve = %q, %v, want an error and no keys", c.AccessKeyID, err)
 				}
-				if s.log.count("refresh of aws credentials did not succeed") == 0 {
+				if s.log.Count("refresh of aws credentials did not succeed") == 0 {
 					t.Errorf("the failing refresh was not logged")
 				}
 				s.service.does(nil)
@@ -253,7 +253,7 @@ func TestFact07BadNewMaterialLeavesTheOldSession(t *testing.T) {
 		if err != nil || c.AccessKeyID != "ASIA1" || s.service.calls() != 1 {
 			t.Errorf("Retrieve = %q, %v after %d calls, want the old session and no call", c.AccessKeyID, err, s.service.calls())
 		}
-		if s.log.count("key mismatch") == 0 {
+		if s.log.Count("key mismatch") == 0 {
 			t.Errorf("the bad material was not reported:\n%s", s.log)
 		}
 	})

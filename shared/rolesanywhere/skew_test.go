@@ -35,21 +35,21 @@ func TestFact12WrongClockIsNamedMeasuredAndCorrected(t *testing.T) {
 			if s.service.calls() != s.service.grants()+1 {
 				t.Errorf("%d of %d requests were refused, want the first alone", s.service.calls()-s.service.grants(), s.service.calls())
 			}
-			if n := s.log.count("clock is wrong"); n != 1 || s.counters.Value("clock_skew_corrected") != 1 {
+			if n := s.log.Count("clock is wrong"); n != 1 || s.counters.Value("clock_skew_corrected") != 1 {
 				t.Errorf("the clock was reported %d times and counted %d, want once", n, s.counters.Value("clock_skew_corrected"))
 			}
 			s.service.mu.Lock()
 			s.service.skew += 90 * time.Second
 			s.service.mu.Unlock()
 			time.Sleep(time.Hour)
-			if n := s.log.count("clock is wrong"); n != 2 {
+			if n := s.log.Count("clock is wrong"); n != 2 {
 				t.Errorf("after a change of 90 s the clock was reported %d times in all, want 2", n)
 			}
 			s.service.mu.Lock()
 			s.service.skew = 0
 			s.service.mu.Unlock()
 			time.Sleep(2 * time.Hour)
-			if n := s.log.count("clock agrees"); n != 1 || s.ClockOffset() != 0 {
+			if n := s.log.Count("clock agrees"); n != 1 || s.ClockOffset() != 0 {
 				t.Errorf("the cured clock was reported %d times, offset %v, want once and 0", n, s.ClockOffset())
 			}
 		})
@@ -66,12 +66,12 @@ func TestSmallOffsetCostsNothingUntilASignatureIsRefused(t *testing.T) {
 			}
 			return answer{}
 		})
-		if _, err := s.Retrieve(t.Context()); err != nil || s.log.count("clock is wrong") != 0 {
-			t.Fatalf("90 s off: %v, reported %d times, want a session and no report", err, s.log.count("clock is wrong"))
+		if _, err := s.Retrieve(t.Context()); err != nil || s.log.Count("clock is wrong") != 0 {
+			t.Fatalf("90 s off: %v, reported %d times, want a session and no report", err, s.log.Count("clock is wrong"))
 		}
 		time.Sleep(50 * time.Minute) // the refresh is refused once, and corrected
-		if s.service.calls() != 3 || s.log.count("clock is wrong") != 1 {
-			t.Errorf("%d calls, %d reports, want 3 and 1", s.service.calls(), s.log.count("clock is wrong"))
+		if s.service.calls() != 3 || s.log.Count("clock is wrong") != 1 {
+			t.Errorf("%d calls, %d reports, want 3 and 1", s.service.calls(), s.log.Count("clock is wrong"))
 		}
 		if d := s.service.all()[2].date.Sub(s.service.all()[2].at); (d - 90*time.Second).Abs() > 3*time.Second {
 			t.Errorf("the corrected request is dated %v ahead, want 90 s", d)

@@ -41,7 +41,8 @@ type Network struct {
 // ErrRefused is what dialling an address without a listener gives.
 var ErrRefused = errors.New("connection refused")
 
-// Listen returns a listener for an address of the form host:port. It stays until it is closed.
+// Listen returns a listener for an address of the form host:port, or "" for all that have no listener of their own. It
+// stays until it is closed.
 func (n *Network) Listen(address string) net.Listener {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -57,6 +58,9 @@ func (n *Network) Listen(address string) net.Listener {
 func (n *Network) Dial(ctx context.Context, _, address string) (net.Conn, error) {
 	n.mu.Lock()
 	l := n.listeners[address]
+	if l == nil {
+		l = n.listeners[""]
+	}
 	n.mu.Unlock()
 	if l == nil {
 		return nil, fmt.Errorf("dial %s: %w", address, ErrRefused)
@@ -80,7 +84,7 @@ func (n *Network) Client() *http.Client {
 // Serve serves handler at address until the test ends.
 func (n *Network) Serve(t *testing.T, address string, handler http.Handler) {
 	t.Helper()
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Hour}
 	l := n.Listen(address)
 	var done sync.WaitGroup
 	done.Go(func() {

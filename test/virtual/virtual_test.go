@@ -41,5 +41,26 @@ func TestServeAndRefuse(t *testing.T) {
 			_ = response.Body.Close()
 			t.Errorf("a call to nobody = %v, want %v", err, ErrRefused)
 		}
+		n.Serve(t, "", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+		r.Body, r.ContentLength = http.NoBody, 0
+		response, err = n.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusTeapot {
+			t.Errorf("a call to what the listener for all takes = %d (%v), want its answer", response.StatusCode, err)
+		}
 	})
+}
+
+func TestLog(t *testing.T) {
+	var l Log
+	for _, text := range []string{"a b ", "a"} {
+		if _, err := l.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.String() != "a b a" || l.Count("a") != 2 {
+		t.Errorf("the log is %q with %d a, want all that was written", l.String(), l.Count("a"))
+	}
 }
