@@ -28,7 +28,7 @@ type child struct {
 }
 
 // startChild starts a process. Its lines are those of standard output, or of standard error if log is true.
-func startChild(name, path string, args, environment []string, log bool) (*child, error) {
+func startChild(ctx context.Context, name, path string, args, environment []string, log bool) (*child, error) {
 	c := &child{name: name, lines: make(chan string, linesMax)}
 	c.cmd = exec.Command(path, args...)            //nolint:gosec // programs that stand beside our own
 	c.cmd.Env = append([]string{}, environment...) // nothing of ours

@@ -47,7 +47,7 @@ func milliseconds(d time.Duration) string {
 // startStandIn starts SAP BTP and AWS, with the set-up of phases 1 to 3.
 func (d *demo) startStandIn(ctx context.Context) error {
 	var err error
-	if d.standIn, err = startChild("the stand-in", filepath.Join(d.bin, "local"), []string{"-folder", d.folder}, nil, false); err != nil {
+	if d.standIn, err = startChild(ctx, "the stand-in", filepath.Join(d.bin, "local"), []string{"-folder", d.folder}, nil, false); err != nil {
 		return err
 	}
 	d.say("\nStarting the stand-in of SAP BTP and AWS; it makes a certificate with an RSA 4096 key first …", "")
@@ -77,7 +77,7 @@ type signedIn struct {
 func (d *demo) startFunction(ctx context.Context) error {
 	start := time.Now()
 	var err error
-	d.function, err = startChild("publish-sns", filepath.Join(d.bin, "publish-sns"), nil, d.description.Environment, true)
+	d.function, err = startChild(ctx, "publish-sns", filepath.Join(d.bin, "publish-sns"), nil, d.description.Environment, true)
 	if err != nil {
 		return err
 	}
