@@ -30,8 +30,9 @@ type child struct {
 // startChild starts a process. Its lines are those of standard output, or of standard error if log is true.
 func startChild(ctx context.Context, name, path string, args, environment []string, log bool) (*child, error) {
 	c := &child{name: name, lines: make(chan string, linesMax)}
-	c.cmd = exec.Command(path, args...)            //nolint:gosec // programs that stand beside our own
-	c.cmd.Env = append([]string{}, environment...) // nothing of ours
+	// It ends by stop, after a signal that it can answer, and not with ctx.
+	c.cmd = exec.CommandContext(context.WithoutCancel(ctx), path, args...) //nolint:gosec // programs that stand beside our own
+	c.cmd.Env = append([]string{}, environment...)                         // nothing of ours
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {
