@@ -7,8 +7,8 @@ SHELL := bash
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
 
 export CGO_ENABLED := 0
-# One toolchain: the one that is installed; go.mod says which is needed.
-export GOTOOLCHAIN := local
+# The toolchain with the latest security fixes (docs/adr/0010): any Go from 1.26 on takes it from the module proxy.
+export GOTOOLCHAIN := go1.27.3
 export GOFLAGS := -buildvcs=false -trimpath
 
 ONCE ?=

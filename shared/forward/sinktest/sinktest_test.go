@@ -66,7 +66,9 @@ func (m *memory) Prepare(e *event.Event, _ string) (forward.Item, error) {
 		size--
 	}
 	if m.defect == "prepare delivers" {
+		m.mu.Lock()
 		m.held = append(m.held, e.ID())
+		m.mu.Unlock()
 	}
 	key := e.Subject()
 	if m.defect == "no keys" {
