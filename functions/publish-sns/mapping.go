@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/cloudevents/sdk-go/v2/event"
 	cetypes "github.com/cloudevents/sdk-go/v2/types"
@@ -22,6 +22,8 @@ const stringType = "String"
 type message struct {
 	body       string
 	attributes map[string]types.MessageAttributeValue
+	values     []string // those of the attributes, which point here; never more than its capacity
+	size       int      // as SNS counts it
 }
 
 // Prepare maps an event to a message and its exact size as SNS counts it: the UTF-8 bytes of the body and of each
@@ -31,27 +33,30 @@ func (s *sink) Prepare(e *event.Event, trace string) (forward.Item, error) {
 	if err != nil {
 		return forward.Item{}, err
 	}
-	m := &message{body: body, attributes: make(map[string]types.MessageAttributeValue, len(standardAttributes)+len(s.settings.extra))}
-	size := len(body)
-	add := func(name, value string) error {
-		if value == "" {
-			return nil // SNS refuses an empty value
-		}
-		if bad := illegal(value); bad >= 0 {
-			return invalid(fmt.Errorf("the attribute %s holds the character %U, which no message attribute can hold; the sender must leave it out", name, bad))
-		}
-		m.attributes[name] = types.MessageAttributeValue{DataType: aws.String(stringType), StringValue: aws.String(value)}
-		size += len(name) + len(stringType) + len(value)
-		return nil
-	}
-	if err := s.addAttributes(e, trace, add); err != nil {
+	n := len(standardAttributes) + len(s.settings.extra)
+	m := &message{body: body, attributes: make(map[string]types.MessageAttributeValue, n), values: make([]string, 0, n), size: len(body)}
+	if err := s.addAttributes(m, e, trace); err != nil {
 		return forward.Item{}, err
 	}
-	if size > int(s.settings.SNS.MaxBytes) {
+	if limit := int(s.settings.SNS.MaxBytes); m.size > limit {
 		return forward.Item{}, invalid(fmt.Errorf("%w: %d bytes with attributes, SNS_MAX_BYTES allows %d; send less data or a reference to it, or raise the topic's MaximumMessageSize and SNS_MAX_BYTES",
-			forward.ErrTooLarge, size, int(s.settings.SNS.MaxBytes)))
+			forward.ErrTooLarge, m.size, limit))
 	}
-	return forward.Item{Size: size, Payload: m}, nil
+	return forward.Item{Size: m.size, Payload: m}, nil
+}
+
+// add gives the message an attribute.
+func (s *sink) add(m *message, name, value string) error {
+	if value == "" {
+		return nil // SNS refuses an empty value
+	}
+	if bad := illegal(value); bad >= 0 {
+		return invalid(fmt.Errorf("the attribute %s holds the character %U, which no message attribute can hold; the sender must leave it out", name, bad))
+	}
+	m.values = append(m.values, value)
+	m.attributes[name] = types.MessageAttributeValue{DataType: s.dataType, StringValue: &m.values[len(m.values)-1]}
+	m.size += len(name) + len(stringType) + len(value)
+	return nil
 }
 
 // body is the message's text.
@@ -69,29 +74,39 @@ func (s *sink) body(e *event.Event) (string, error) {
 		}
 		return text, nil
 	}
-	const envelope = 512 // what attributes take in most events
-	out, notJSON, err := cloudevent.AppendJSON(make([]byte, 0, len(e.Data())+envelope), e)
+	out, notJSON, err := cloudevent.AppendJSON(nil, e)
 	if err != nil {
 		return "", invalid(err)
 	}
 	if notJSON {
 		s.counters.Add("data_not_json", 1)
 	}
-	return string(out), nil
+	return string(escaped(out)), nil
 }
 
-// addAttributes gives each attribute of the message to add.
-func (s *sink) addAttributes(e *event.Event, trace string, add func(name, value string) error) error {
+// escaped is the JSON text with the two characters that JSON allows and a message cannot hold, U+FFFE and U+FFFF, written as
+// escapes. They can only stand in strings, so that the value stays the same.
+func escaped(text []byte) []byte {
+	for _, c := range [...]struct{ raw, escape string }{{"\uFFFE", `\ufffe`}, {"\uFFFF", `\uffff`}} {
+		if bytes.Contains(text, []byte(c.raw)) {
+			text = bytes.ReplaceAll(text, []byte(c.raw), []byte(c.escape))
+		}
+	}
+	return text
+}
+
+// addAttributes gives the message its attributes.
+func (s *sink) addAttributes(m *message, e *event.Event, trace string) error {
 	when := ""
 	if t := e.Time(); !t.IsZero() {
 		when = cetypes.FormatTime(t)
 	}
-	if own, ok := e.Extensions()["traceparent"].(string); ok && own != "" {
+	if own, ok := extensions(e)["traceparent"].(string); ok && own != "" {
 		trace = own
 	}
 	values := [...]string{e.ID(), e.Source(), e.Type(), e.SpecVersion(), e.Subject(), when, e.DataContentType(), trace}
 	for i, name := range standardAttributes {
-		if err := add(name, values[i]); err != nil {
+		if err := s.add(m, name, values[i]); err != nil {
 			return err
 		}
 	}
@@ -102,11 +117,19 @@ func (s *sink) addAttributes(e *event.Event, trace string, add func(name, value 
 				fmt.Errorf("SNS_ATTRIBUTES: the attribute %s cannot be filled: %w", extra.name, err),
 				"the event lacks a value that the setting SNS_ATTRIBUTES asks for; an operator must change the setting or the sender")}
 		}
-		if err := add(extra.name, value); err != nil {
+		if err := s.add(m, extra.name, value); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// extensions are the event's own, where the SDK would copy them.
+func extensions(e *event.Event) map[string]any {
+	if c, ok := e.Context.(*event.EventContextV1); ok {
+		return c.Extensions
+	}
+	return e.Extensions()
 }
 
 // value is the attribute's value for an event: "" if it is an extension that the event does not have.
@@ -114,7 +137,7 @@ func (a extraAttribute) value(e *event.Event) (string, error) {
 	if a.template != nil {
 		return a.template.Eval(e)
 	}
-	v, found := e.Extensions()[a.name]
+	v, found := extensions(e)[a.name]
 	if !found {
 		return "", nil
 	}

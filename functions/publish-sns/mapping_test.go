@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/google/go-cmp/cmp"
 
@@ -22,7 +23,7 @@ func mapper(t *testing.T, change func(*settings)) *sink {
 	if problems := s.Check(); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	return &sink{settings: s, counters: &telemetry.Counters{}}
+	return &sink{settings: s, counters: &telemetry.Counters{}, dataType: aws.String(stringType)}
 }
 
 func order() event.Event {
@@ -136,6 +137,59 @@ func TestPayloadData(t *testing.T) {
 		e.DataEncoded = []byte(data)
 		if m, _, _ := prepared(t, s, e, ""); m.body != data {
 			t.Errorf("body = %q, want %q", m.body, data)
+		}
+	}
+}
+
+// TestBodyHoldsWhatAMessageCan: JSON allows two characters that a message cannot hold; as escapes they are the same value.
+func TestBodyHoldsWhatAMessageCan(t *testing.T) {
+	for _, data := range []string{"\"a\uffffb\"", "{\"\ufffe\":[\"\uffff\uffff\"]}", "\"\ufffd\ue000\ud7ff𐀀\u007f\""} {
+		e := order()
+		e.DataEncoded = []byte(data)
+		m, _, size := prepared(t, mapper(t, nil), e, "")
+		if bad := illegal(m.body); bad >= 0 {
+			t.Errorf("the body of data %+q holds %U: %s", data, bad, m.body)
+		}
+		var want any
+		var got struct{ Data any }
+		if err := errors.Join(json.Unmarshal([]byte(data), &want), json.Unmarshal([]byte(m.body), &got)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got.Data); diff != "" {
+			t.Errorf("data (-want +got):\n%s", diff)
+		}
+		if size != m.size || size <= len(m.body) {
+			t.Errorf("size = %d, the message's %d and the body's %d; want the escapes counted", size, m.size, len(m.body))
+		}
+	}
+}
+
+func TestExtensionThatNoMessageCanHold(t *testing.T) {
+	e := order()
+	e.SetExtension("tenant", "a\uffffb")
+	s := mapper(t, func(s *settings) { s.SNS.Payload, s.SNS.Attributes = "data", "tenant" })
+	if _, err := s.Prepare(&e, ""); err == nil || forward.KindOf(err) != forward.Invalid || !strings.Contains(forward.Detail(err), "tenant") {
+		t.Errorf("Prepare() = %v, want invalid, naming the attribute", err)
+	}
+}
+
+// TestDetailShowsNoValue: what a sender reads may be read by others.
+func TestDetailShowsNoValue(t *testing.T) {
+	const secret = "s3cret"
+	for name, change := range map[string]func(*event.Event){
+		"attribute that no message can hold": func(e *event.Event) { e.SetSubject(secret + "\x01") },
+		"attribute that is not UTF-8":        func(e *event.Event) { e.SetSubject(secret + "\xff") },
+		"too large":                          func(e *event.Event) { e.DataEncoded = []byte(`"` + strings.Repeat(secret, 50_000) + `"`) },
+		"no id":                              func(e *event.Event) { e.SetID(""); e.SetSubject(secret) },
+	} {
+		e := order()
+		change(&e)
+		if name == "no id" {
+			e.Context.(*event.EventContextV1).ID = ""
+		}
+		_, err := mapper(t, nil).Prepare(&e, "")
+		if err == nil || forward.KindOf(err) != forward.Invalid || strings.Contains(err.Error()+forward.Detail(err), secret) {
+			t.Errorf("%s: Prepare() = %v, detail %q; want invalid without the value", name, err, forward.Detail(err))
 		}
 	}
 }

@@ -45,14 +45,14 @@ func (s *settings) Check() []bridge.Problem {
 	}
 	topic, err := arn.Parse(s.SNS.TopicARN)
 	switch {
-	case err != nil || topic.Service != "sns" || topic.Region == "" || topic.AccountID == "" || topic.Resource == "" || strings.Contains(topic.Resource, ":"):
+	case err != nil || !isTopic(topic):
 		against("SNS_TOPIC_ARN", "is %q, which is not the ARN of a topic: arn:aws:sns:region:account:name is needed", s.SNS.TopicARN)
 	case strings.HasSuffix(topic.Resource, ".fifo"):
 		against("SNS_TOPIC_ARN", "is %q, a FIFO topic; this version publishes to standard topics only", s.SNS.TopicARN)
 	}
 	s.topic = topic
-	extra, err := parseAttributes(s.SNS.Attributes)
-	if err != nil {
+	extra, wrong := parseAttributes(s.SNS.Attributes)
+	for _, err := range wrong {
 		against("SNS_ATTRIBUTES", "has %v", err)
 	}
 	s.extra = extra
@@ -68,9 +68,30 @@ func (s *settings) Check() []bridge.Problem {
 // Region is the topic's.
 func (s *settings) Region() string { return s.topic.Region }
 
-// parseAttributes reads a comma list of names and name=template.
-func parseAttributes(list string) ([]extraAttribute, error) {
-	var out []extraAttribute
+// isTopic tells whether an ARN is one of a topic: a region, an account of 12 digits, and a name of letters, digits, - and _
+// with .fifo at the end of a FIFO topic's. Source: https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
+func isTopic(a arn.ARN) bool {
+	name := strings.TrimSuffix(a.Resource, ".fifo")
+	return a.Service == "sns" && consistsOf(a.Partition, "-") && consistsOf(a.Region, "-") && len(a.AccountID) == 12 && strings.Trim(a.AccountID, "0123456789") == "" &&
+		consistsOf(name, "-_") && len(a.Resource) <= topicNameMaxBytes
+}
+
+// topicNameMaxBytes is the longest name of a topic. Source: https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
+const topicNameMaxBytes = 256
+
+// consistsOf tells whether s is one or more letters and digits of ASCII, and characters of also.
+func consistsOf(s, also string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(also, c) >= 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// parseAttributes reads a comma list of names and name=template, and says of each wrong entry what is wrong with it.
+func parseAttributes(list string) (out []extraAttribute, wrong []error) {
 	seen := make(map[string]bool)
 	for _, name := range standardAttributes {
 		seen[name] = true
@@ -80,26 +101,34 @@ func parseAttributes(list string) ([]extraAttribute, error) {
 		if name == "" && !isTemplate {
 			continue // an empty list, or a comma at its end
 		}
-		var a extraAttribute
-		a.name = name
-		switch {
-		case seen[name]:
-			return nil, fmt.Errorf("%q twice; every message has it already or the list names it again", name)
-		case isTemplate && !validName(name):
-			return nil, fmt.Errorf("the name %q, which SNS does not allow: letters, digits, - _ and single . inside, not AWS. or Amazon. at the start", name)
-		case isTemplate:
-			template, err := cloudevent.ParseTemplate(text)
-			if err != nil {
-				return nil, fmt.Errorf("the template of %q wrong: %w", name, err)
-			}
-			a.template = template
-		case !cloudevent.ValidName(name) || cloudevent.IsAttribute(name) || cloudevent.IsReserved(name):
-			return nil, fmt.Errorf("%q, which is no name of an extension; for anything else write name={template}", name)
+		a, err := parseAttribute(name, text, isTemplate)
+		if seen[name] {
+			err = fmt.Errorf("%q twice; every message has it already or the list names it again", name)
+		}
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
 		}
 		seen[name] = true
 		out = append(out, a)
 	}
-	return out, nil
+	return out, wrong
+}
+
+func parseAttribute(name, text string, isTemplate bool) (extraAttribute, error) {
+	switch {
+	case isTemplate && !validName(name):
+		return extraAttribute{}, fmt.Errorf("the name %q, which SNS does not allow: letters, digits, - _ and single . inside, not AWS. or Amazon. at the start", name)
+	case isTemplate:
+		template, err := cloudevent.ParseTemplate(text)
+		if err != nil {
+			return extraAttribute{}, fmt.Errorf("a wrong template for %q: %w", name, err)
+		}
+		return extraAttribute{name: name, template: template}, nil
+	case !cloudevent.ValidName(name) || cloudevent.IsAttribute(name) || cloudevent.IsReserved(name):
+		return extraAttribute{}, fmt.Errorf("%q, which is no name of an extension; for anything else write name={template}", name)
+	}
+	return extraAttribute{name: name}, nil
 }
 
 // nameMaxBytes is below what SNS refuses. Source: https://docs.aws.amazon.com/sns/latest/dg/SNSMessageAttributes.html
@@ -109,15 +138,6 @@ const nameMaxBytes = 255
 // Source: https://docs.aws.amazon.com/sns/latest/dg/SNSMessageAttributes.html
 func validName(name string) bool {
 	lower := strings.ToLower(name)
-	if name == "" || len(name) > nameMaxBytes || strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") ||
-		strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
-		return false
-	}
-	for i := range len(name) {
-		c := name[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.') {
-			return false
-		}
-	}
-	return true
+	return consistsOf(name, "-_.") && len(name) <= nameMaxBytes && !strings.HasPrefix(lower, "aws.") && !strings.HasPrefix(lower, "amazon.") &&
+		!strings.HasPrefix(name, ".") && !strings.HasSuffix(name, ".") && !strings.Contains(name, "..")
 }

@@ -43,9 +43,26 @@ func TestCheck(t *testing.T) {
 		"no extension":    {func(s *settings) { s.SNS.Attributes = "subject" }, "no name of an extension"},
 		"bad name":        {func(s *settings) { s.SNS.Attributes = "AWS.x={id}" }, "which SNS does not allow"},
 		"no name":         {func(s *settings) { s.SNS.Attributes = "={id}" }, "which SNS does not allow"},
-		"bad template":    {func(s *settings) { s.SNS.Attributes = "x={id" }, `the template of "x"`},
-		"too many":        {func(s *settings) { s.SNS.Attributes = "a,b,c" }, "SNS_ATTRIBUTES and SNS_ATTRIBUTES_MAX contradict each other: 11 attributes"},
-		"more allowed":    {func(s *settings) { s.SNS.Attributes, s.SNS.AttributesMax = "a,b,c", 11 }, ""},
+		"bad template":    {func(s *settings) { s.SNS.Attributes = "x={id" }, `a wrong template for "x"`},
+		"space":           {func(s *settings) { s.SNS.TopicARN += " " }, "SNS_TOPIC_ARN is"},
+		"newline":         {func(s *settings) { s.SNS.TopicARN += "\n" }, "SNS_TOPIC_ARN is"},
+		"wildcard":        {func(s *settings) { s.SNS.TopicARN += "*" }, "SNS_TOPIC_ARN is"},
+		"no name at all":  {func(s *settings) { s.SNS.TopicARN = "arn:aws:sns:eu-central-1:111122223333:.fifo" }, "SNS_TOPIC_ARN is"},
+		"no account":      {func(s *settings) { s.SNS.TopicARN = "arn:aws:sns:eu-central-1::orders" }, "SNS_TOPIC_ARN is"},
+		"short account":   {func(s *settings) { s.SNS.TopicARN = "arn:aws:sns:eu-central-1:11112222333:orders" }, "SNS_TOPIC_ARN is"},
+		"odd account":     {func(s *settings) { s.SNS.TopicARN = "arn:aws:sns:eu-central-1:11112222333x:orders" }, "SNS_TOPIC_ARN is"},
+		"no partition":    {func(s *settings) { s.SNS.TopicARN = "arn::sns:eu-central-1:111122223333:orders" }, "SNS_TOPIC_ARN is"},
+		"longest name": {func(s *settings) {
+			s.SNS.TopicARN = "arn:aws:sns:eu-central-1:111122223333:" + strings.Repeat("x", 256)
+		}, ""},
+		"longer name": {func(s *settings) {
+			s.SNS.TopicARN = "arn:aws:sns:eu-central-1:111122223333:" + strings.Repeat("x", 257)
+		}, "SNS_TOPIC_ARN is"},
+		"data":         {func(s *settings) { s.SNS.Attributes = "data" }, "no name of an extension"},
+		"upper case":   {func(s *settings) { s.SNS.Attributes = "Tenant" }, "no name of an extension"},
+		"trace":        {func(s *settings) { s.SNS.Attributes = "traceparent" }, `SNS_ATTRIBUTES has "traceparent" twice`},
+		"too many":     {func(s *settings) { s.SNS.Attributes = "a,b,c" }, "SNS_ATTRIBUTES and SNS_ATTRIBUTES_MAX contradict each other: 11 attributes"},
+		"more allowed": {func(s *settings) { s.SNS.Attributes, s.SNS.AttributesMax = "a,b,c", 11 }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			problems := newSettings(tc.change).Check()
@@ -56,6 +73,18 @@ func TestCheck(t *testing.T) {
 				t.Errorf("Check() = %v, want one that says %q", problems, tc.want)
 			}
 		})
+	}
+}
+
+// TestEveryWrongAttributeIsReported: all at once, not one a restart.
+func TestEveryWrongAttributeIsReported(t *testing.T) {
+	problems := newSettings(func(s *settings) { s.SNS.Attributes = "ok,id,x={,ok" }).Check()
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.Error())
+	}
+	if len(got) != 3 || !strings.Contains(got[0], `"id"`) || !strings.Contains(got[1], `"x"`) || !strings.Contains(got[2], `"ok" twice`) {
+		t.Errorf("Check() = %q, want one problem for each of id, x and the second ok", got)
 	}
 }
 

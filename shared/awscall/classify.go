@@ -20,6 +20,52 @@ type identityError interface {
 	Outage() bool
 }
 
+// meaning is what the failure of a call says, before it becomes a kind.
+type meaning int
+
+const (
+	proves       meaning = iota // nothing: no answer, a broken one, or the service's own failure; the effect is unknown
+	slower                      // events come faster than the target takes them
+	signedOut                   // AWS does not take the session any more
+	signature                   // AWS does not accept how the request was signed
+	permission                  // the role may not
+	key                         // the target's own key may not be used
+	unrecognised                // AWS refused for a reason that no rule here names
+)
+
+// meaningOf reads the code and the status of an answer.
+func meaningOf(err error) meaning {
+	api, answered := errors.AsType[smithy.APIError](err)
+	status := statusOf(err)
+	switch {
+	case answered && Throttled(api.ErrorCode()), status == http.StatusTooManyRequests: // even with a 5xx
+		return slower
+	case !answered, status < http.StatusBadRequest, status >= http.StatusInternalServerError, status == http.StatusRequestTimeout:
+		return proves
+	}
+	switch code := api.ErrorCode(); {
+	case code == "RequestTimeout", code == "RequestTimeoutException":
+		return proves
+	case Expired(err):
+		return signedOut
+	case code == "SignatureDoesNotMatch", code == "InvalidSignatureException", code == "IncompleteSignature",
+		code == "RequestExpired", code == "RequestTimeTooSkewed", code == "RequestInTheFuture":
+		return signature
+	case code == "AuthorizationError", code == "NotAuthorized", strings.HasPrefix(code, "AccessDenied"):
+		return permission
+	case strings.HasPrefix(code, "KMS"):
+		return key
+	}
+	return unrecognised
+}
+
+// Unrecognised tells whether err is a refusal by AWS for a reason that [Classify] does not know. In a batch it may lie in
+// one of the entries, so that each has to be tried alone before any is judged.
+func Unrecognised(err error) bool {
+	_, identity := errors.AsType[identityError](err)
+	return !identity && meaningOf(err) == unrecognised
+}
+
 // Classify is what the failure of a call to AWS means for each event of the call, by the rules that all services share.
 // op is the call in the sink's words, for example "publish"; err must not be nil. Codes that only one service has are read
 // by its sink before this.
@@ -35,45 +81,31 @@ func Classify(op string, err error) *forward.Error {
 		}
 		return out
 	}
-	status := statusOf(err)
-	var api smithy.APIError
-	if !errors.As(err, &api) || status == 0 || status >= http.StatusInternalServerError {
-		// No answer, or none that says anything: the effect is unknown. A throttling code may still come with a 5xx.
-		if api != nil && Throttled(api.ErrorCode()) {
-			return throttle(out)
-		}
-		return out
+	denied := func(detail string) {
+		out.Kind, out.Err = forward.Denied, forward.WithDetail(err, detail)
 	}
-	switch code := api.ErrorCode(); {
-	case Throttled(code), status == http.StatusTooManyRequests:
-		return throttle(out)
-	case Expired(err):
+	switch meaningOf(err) {
+	case proves:
+	case slower:
+		out.Kind = forward.Throttled
+	case signedOut:
 		out.Err = forward.WithDetail(err, "AWS ended the session of the bridge early; it signs in again, send the event again")
-	case code == "SignatureDoesNotMatch", code == "InvalidSignatureException":
-		out.Kind = forward.Denied
-		out.Err = forward.WithDetail(err, "AWS does not accept the bridge's signature; check the clock of its host, and proxies that change requests")
-	case code == "AuthorizationError", strings.HasPrefix(code, "AccessDenied"):
-		out.Kind = forward.Denied
-		out.Err = forward.WithDetail(err, "the AWS role is not permitted to make this call; allow the action on the target in the role's policy, and in the profile's session policy if it has one")
-	case strings.HasPrefix(code, "KMS"):
-		out.Kind = forward.Denied
-		out.Err = forward.WithDetail(err, "the AWS role may not use the key that encrypts the target; allow it in the role's policy and the key's policy")
-	case status >= http.StatusBadRequest:
-		out.Kind = forward.Denied
-		out.Err = forward.WithDetail(err, "AWS refused the call for a reason that lies in its configuration; the log of the bridge has AWS's text")
+	case signature:
+		denied("AWS does not accept the bridge's signature; check the clock of its host, and proxies that change requests")
+	case permission:
+		denied("the AWS role is not permitted to make this call; allow the action on the target in the role's policy, and in the profile's session policy if it has one")
+	case key:
+		denied("the AWS role may not use the key that encrypts the target; allow it in the role's policy and the key's policy")
+	case unrecognised:
+		denied("AWS refused the call for a reason that lies in its configuration; the log of the bridge has AWS's text")
 	}
 	return out
-}
-
-func throttle(e *forward.Error) *forward.Error {
-	e.Kind = forward.Throttled
-	return e
 }
 
 // Throttled tells whether an AWS error code means that events come faster than the target takes them.
 func Throttled(code string) bool {
 	switch code {
-	case "Throttling", "Throttled", "ThrottlingException", "ThrottledException", "TooManyRequestsException",
+	case "Throttling", "Throttled", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestThrottled",
 		"ProvisionedThroughputExceededException", "RequestLimitExceeded", "KMSThrottling", "KMSThrottlingException":
 		return true
 	}
@@ -87,16 +119,19 @@ func statusOf(err error) int {
 	return 0
 }
 
-// retryAfter is how long the answer behind err asks to wait, 0 if it does not: whole seconds in Retry-After, or
-// milliseconds in x-amz-retry-after.
+// retryAfter is how long the answer behind err asks to wait, 0 if it does not: milliseconds in x-amz-retry-after, which AWS
+// gives its SDKs, else whole seconds in Retry-After.
 func retryAfter(err error) time.Duration {
 	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
 	if !ok || response.HTTPResponse() == nil || response.Response.Response == nil {
 		return 0
 	}
-	for name, unit := range map[string]time.Duration{"X-Amz-Retry-After": time.Millisecond, "Retry-After": time.Second} {
-		if n, err := strconv.ParseUint(response.Response.Header.Get(name), 10, 20); err == nil && n > 0 {
-			return time.Duration(n) * unit
+	for _, h := range [...]struct {
+		name string
+		unit time.Duration
+	}{{"X-Amz-Retry-After", time.Millisecond}, {"Retry-After", time.Second}} {
+		if n, err := strconv.ParseUint(response.Response.Header.Get(h.name), 10, 20); err == nil && n > 0 {
+			return time.Duration(n) * h.unit
 		}
 	}
 	return 0

@@ -22,7 +22,8 @@ import (
 	"github.com/trustbridge/trustbridge/shared/telemetry"
 )
 
-// build makes the rooms of the path and the identity beside it. It makes no call to AWS or BTP.
+// build makes the rooms of the path and the identity beside it. It makes no call to AWS or BTP. An error that is a [Problem]
+// is one of the configuration that only the maker of a room finds.
 func (f Function) build(ctx context.Context, config *Config, log *slog.Logger) (*server, error) {
 	counters := &telemetry.Counters{}
 	awsConfig, err := config.loadAWS(ctx, f.Settings.Region())
@@ -79,7 +80,7 @@ func (c *Config) loadAWS(ctx context.Context, region string) (aws.Config, error)
 	if region == "" {
 		anchor, err := rolesanywhere.ParseARN(c.RolesAnywhere.TrustAnchorARN)
 		if err != nil {
-			return aws.Config{}, fmt.Errorf("read ROLES_ANYWHERE_TRUST_ANCHOR_ARN: %w", err)
+			return aws.Config{}, Problem{Names: []string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN"}, Reason: "has no region: " + err.Error()}
 		}
 		region = anchor.Region
 	}
@@ -91,7 +92,7 @@ func (c *Config) loadAWS(ctx context.Context, region string) (aws.Config, error)
 		awsconfig.WithSharedCredentialsFiles([]string{}),
 	)
 	if err != nil {
-		return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
+		return aws.Config{}, Problem{Names: []string{"AWS_…"}, Reason: "cannot all be used by the AWS SDK, which reads these variables: " + err.Error()}
 	}
 	return out, nil
 }
@@ -113,6 +114,7 @@ func (c *Config) findBinding() []Problem {
 	return []Problem{{
 		Names: []string{"VCAP_SERVICES", "VCAP_SERVICES_FILE_PATH", "DESTINATION_SERVICE_KEY_PATH"}, Reason: "give no one binding: " + problem.Error(),
 		Purpose: "the binding of the SAP BTP Destination service, from which the certificate comes",
+		Example: "DESTINATION_SERVICE_KEY_PATH=/var/openfaas/secrets/destination",
 	}}
 }
 
@@ -131,7 +133,7 @@ func (c *Config) buildIdentity(client aws.HTTPClient, log *slog.Logger, counters
 		OnChange: func(string) { id.provider.IdentityChanged() }, // not before a look, which comes after this
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the destination by DESTINATION_NAME: %w", err)
+		return nil, Problem{Names: []string{"DESTINATION_NAME"}, Reason: "cannot be looked up: " + err.Error()}
 	}
 	id.source = source
 	rc := c.rolesAnywhere()

@@ -1,8 +1,12 @@
 package bridge
 
 import (
+	"crypto/x509"
 	"net"
+	"net/url"
+	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/trustbridge/trustbridge/shared/rolesanywhere"
@@ -96,6 +100,15 @@ func (c *Config) check() []Problem {
 	against(q.Bytes < s.MaxBodyBytes, "contradict each other: the events of the largest body would not fit into the queue", "QUEUE_BYTES", "MAX_BODY_BYTES")
 	against(s.Grace < s.DrainDelay+drainReserve, "contradict each other: GRACE must be at least 2s longer, so that the last requests are answered", "GRACE", "DRAIN_DELAY")
 	against(c.Identity.ServiceKeyPath != "" && c.Identity.Binding != "", "contradict each other: a service key is the only binding that is looked at", "DESTINATION_SERVICE_KEY_PATH", "DESTINATION_BINDING")
+	if d := c.Read.DefaultSource; d != "" {
+		_, err := url.Parse(d)
+		against(err != nil || strings.TrimSpace(d) == "", "is "+quote(d)+", which is no URI reference and so no source", "DEFAULT_SOURCE")
+	}
+	if path := c.AWS.CABundle; path != "" {
+		content, err := os.ReadFile(path)
+		against(err != nil, "cannot be read: "+quote(path), "AWS_CA_BUNDLE")
+		against(err == nil && !x509.NewCertPool().AppendCertsFromPEM(content), "is "+quote(path)+", which holds no certificate in PEM", "AWS_CA_BUNDLE")
+	}
 	switch c.Auth.Auth {
 	case "", "none":
 	default:
@@ -104,27 +117,65 @@ func (c *Config) check() []Problem {
 	return append(problems, c.checkRolesAnywhere()...)
 }
 
+// endpointVariable begins the names of the variables by which the AWS SDK finds the endpoint of one service.
+const endpointVariable = "AWS_ENDPOINT_URL"
+
+// signInVariable is the variable that gives the endpoint of Roles Anywhere, if one does.
+func (c *Config) signInVariable() string {
+	if c.AWS.SignIn == "" && c.AWS.EndpointURL != "" {
+		return endpointVariable
+	}
+	return "AWS_ENDPOINT_URL_ROLESANYWHERE"
+}
+
+// checkEndpoints is what is wrong with the endpoints that the AWS SDK would only find at the first event: those that are no
+// URL, and those beside settings that choose another one. The one of Roles Anywhere is looked at with its other settings.
+func (c *Config) checkEndpoints(environment map[string]string) []Problem {
+	var problems []Problem
+	for _, name := range sortedNames(environment) {
+		value := environment[name]
+		if value == "" || name != endpointVariable && !strings.HasPrefix(name, endpointVariable+"_") {
+			continue
+		}
+		contradicts := func(is bool, chooser string) {
+			if is {
+				problems = append(problems, Problem{Names: []string{name, chooser}, Reason: "contradict each other: an endpoint is either given or chosen by AWS's rules"})
+			}
+		}
+		contradicts(c.AWS.FIPS, "AWS_USE_FIPS_ENDPOINT")
+		contradicts(c.AWS.DualStack, "AWS_USE_DUALSTACK_ENDPOINT")
+		if name == c.signInVariable() {
+			continue
+		}
+		if u, err := url.Parse(value); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
+			problems = append(problems, Problem{Names: []string{name}, Reason: "is no URL like https://host"})
+		}
+	}
+	return problems
+}
+
 // checkRolesAnywhere puts the names of our variables to what the identity says of its configuration.
 func (c *Config) checkRolesAnywhere() []Problem {
 	variables := map[string]string{
 		"TrustAnchorARN": "ROLES_ANYWHERE_TRUST_ANCHOR_ARN", "ProfileARN": "ROLES_ANYWHERE_PROFILE_ARN", "RoleARN": "ROLES_ANYWHERE_ROLE_ARN",
-		"SessionName": "ROLES_ANYWHERE_SESSION_NAME", "Duration": "ROLES_ANYWHERE_DURATION", "Endpoint": "AWS_ENDPOINT_URL_ROLESANYWHERE",
-	}
-	if c.AWS.SignIn == "" && c.AWS.EndpointURL != "" {
-		variables["Endpoint"] = "AWS_ENDPOINT_URL"
+		"SessionName": "ROLES_ANYWHERE_SESSION_NAME", "Duration": "ROLES_ANYWHERE_DURATION", "Endpoint": c.signInVariable(),
 	}
 	byName := make(map[string]setting)
 	for _, s := range settingsOf(c) {
 		byName[s.name] = s
 	}
+	r := c.rolesAnywhere()
+	if r.Endpoint != "" {
+		r.FIPS, r.DualStack = false, false // checkEndpoints names both variables
+	}
 	var problems []Problem
-	for _, p := range rolesanywhere.Validate(c.rolesAnywhere()) {
+	for _, p := range rolesanywhere.Validate(r) {
 		name, found := variables[p.Field]
 		if !found {
 			continue // what the program sets itself
 		}
 		s := byName[name]
-		if s.field.Kind().String() == "string" && s.field.String() == "" && p.Field != "Endpoint" {
+		if s.field.String() == "" && p.Field != "Endpoint" {
 			problems = append(problems, s.problem("is not set"))
 			continue
 		}

@@ -16,7 +16,8 @@ var update = flag.Bool("update", false, "write docs/configuration.md anew")
 // good is an environment without problems.
 func good() map[string]string {
 	return map[string]string{
-		"AUTH": "none", "DESTINATION_NAME": "aws-orders",
+		"AUTH": "none", "DESTINATION_NAME": "aws-orders", "TARGET": "x",
+		"DESTINATION_SERVICE_KEY_PATH":    "/no/such/file", // which can be mended while the function runs
 		"ROLES_ANYWHERE_TRUST_ANCHOR_ARN": "arn:aws:rolesanywhere:eu-central-1:111122223333:trust-anchor/11111111-2222-3333-4444-555555555555",
 		"ROLES_ANYWHERE_PROFILE_ARN":      "arn:aws:rolesanywhere:eu-central-1:111122223333:profile/66666666-7777-8888-9999-000000000000",
 		"ROLES_ANYWHERE_ROLE_ARN":         "arn:aws:iam::111122223333:role/trustbridge-publish-sns",
@@ -28,11 +29,10 @@ func problemsOf(changes map[string]string) []string {
 	environment := good()
 	maps.Copy(environment, changes)
 	var c Config
-	settings := settingsOf(&c)
-	problems := load(settings, environment)
-	misplaced, _ := checkNames(settings, environment)
+	f := Function{Name: "fn", Settings: &own{}}
+	problems, _ := f.configure(&c, append(settingsOf(&c), settingsOf(f.Settings)...), environment)
 	var out []string
-	for _, p := range merge(append(problems, misplaced...), c.check()) {
+	for _, p := range problems {
 		out = append(out, p.Error())
 	}
 	return out
@@ -43,13 +43,39 @@ func TestProblems(t *testing.T) {
 		changes map[string]string
 		want    []string // each a part of one problem, in order
 	}{
-		"none":                    {nil, nil},
-		"anchor missing":          {map[string]string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN": ""}, []string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN is not set"}},
-		"anchor is a profile":     {map[string]string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN": good()["ROLES_ANYWHERE_PROFILE_ARN"]}, []string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN"}},
-		"other account":           {map[string]string{"ROLES_ANYWHERE_ROLE_ARN": "arn:aws:iam::999922223333:role/x"}, []string{"ROLES_ANYWHERE_ROLE_ARN"}},
-		"session too short":       {map[string]string{"ROLES_ANYWHERE_DURATION": "1m"}, []string{"ROLES_ANYWHERE_DURATION"}},
-		"session name":            {map[string]string{"ROLES_ANYWHERE_SESSION_NAME": "a b"}, []string{"ROLES_ANYWHERE_SESSION_NAME"}},
-		"endpoint and FIPS":       {map[string]string{"AWS_ENDPOINT_URL": "https://127.0.0.1:1", "AWS_USE_FIPS_ENDPOINT": "true"}, []string{"AWS_ENDPOINT_URL "}},
+		"none":                 {nil, nil},
+		"anchor missing":       {map[string]string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN": ""}, []string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN is not set"}},
+		"anchor is a profile":  {map[string]string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN": good()["ROLES_ANYWHERE_PROFILE_ARN"]}, []string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN"}},
+		"other account":        {map[string]string{"ROLES_ANYWHERE_ROLE_ARN": "arn:aws:iam::999922223333:role/x"}, []string{"ROLES_ANYWHERE_ROLE_ARN"}},
+		"session too short":    {map[string]string{"ROLES_ANYWHERE_DURATION": "1m"}, []string{"ROLES_ANYWHERE_DURATION"}},
+		"session name":         {map[string]string{"ROLES_ANYWHERE_SESSION_NAME": "a b"}, []string{"ROLES_ANYWHERE_SESSION_NAME"}},
+		"endpoint and FIPS":    {map[string]string{"AWS_ENDPOINT_URL": "https://127.0.0.1:1", "AWS_USE_FIPS_ENDPOINT": "true"}, []string{"AWS_ENDPOINT_URL and AWS_USE_FIPS_ENDPOINT contradict"}},
+		"a service's and FIPS": {map[string]string{"AWS_ENDPOINT_URL_SNS": "https://127.0.0.1:1", "AWS_USE_FIPS_ENDPOINT": "true"}, []string{"AWS_ENDPOINT_URL_SNS and AWS_USE_FIPS_ENDPOINT contradict"}},
+		"endpoint and both": {
+			map[string]string{"AWS_ENDPOINT_URL_ROLESANYWHERE": "https://127.0.0.1:1", "AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"},
+			[]string{"AWS_ENDPOINT_URL_ROLESANYWHERE and AWS_USE_FIPS_ENDPOINT contradict", "AWS_ENDPOINT_URL_ROLESANYWHERE and AWS_USE_DUALSTACK_ENDPOINT contradict"},
+		},
+		"endpoints":             {map[string]string{"AWS_ENDPOINT_URL": "https://a.example", "AWS_ENDPOINT_URL_ROLESANYWHERE": "https://b.example", "AWS_ENDPOINT_URL_SNS": "http://c.example:1/x"}, nil},
+		"FIPS alone":            {map[string]string{"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}, nil},
+		"endpoint that is none": {map[string]string{"AWS_ENDPOINT_URL": "sns.example"}, []string{"AWS_ENDPOINT_URL endpoint"}},
+		"endpoint that hides":   {map[string]string{"AWS_ENDPOINT_URL": "sns.example", "AWS_ENDPOINT_URL_ROLESANYWHERE": "https://b.example"}, []string{"AWS_ENDPOINT_URL is no URL"}},
+		"a service's, none":     {map[string]string{"AWS_ENDPOINT_URL_SNS": "sns.example:443"}, []string{"AWS_ENDPOINT_URL_SNS is no URL"}},
+		"a service's, no host":  {map[string]string{"AWS_ENDPOINT_URL_SNS": "https://:443"}, []string{"AWS_ENDPOINT_URL_SNS is no URL"}},
+		"a service's, protocol": {map[string]string{"AWS_ENDPOINT_URL_SNS": "ftp://sns.example"}, []string{"AWS_ENDPOINT_URL_SNS is no URL"}},
+		"source":                {map[string]string{"DEFAULT_SOURCE": "/a%zz"}, []string{"DEFAULT_SOURCE is"}},
+		"blank source":          {map[string]string{"DEFAULT_SOURCE": " "}, []string{"DEFAULT_SOURCE is"}},
+		"no CA bundle":          {map[string]string{"AWS_CA_BUNDLE": "/no/such/file"}, []string{"AWS_CA_BUNDLE cannot be read"}},
+		"empty CA bundle":       {map[string]string{"AWS_CA_BUNDLE": os.DevNull}, []string{"AWS_CA_BUNDLE is"}},
+		"no binding":            {map[string]string{"DESTINATION_SERVICE_KEY_PATH": ""}, []string{"VCAP_SERVICES and VCAP_SERVICES_FILE_PATH and DESTINATION_SERVICE_KEY_PATH give no one binding"}},
+		"binding and others": {
+			map[string]string{"DESTINATION_SERVICE_KEY_PATH": "", "AUTH": "", "GRACE": "4s", "TARGET": "nowhere"},
+			[]string{"AUTH is not set", "GRACE and DRAIN_DELAY", "TARGET leads nowhere", "VCAP_SERVICES"},
+		},
+		"several bindings": {
+			map[string]string{"DESTINATION_SERVICE_KEY_PATH": "", "VCAP_SERVICES": `{"destination":[{"name":"a","credentials":{}},{"name":"b","credentials":{}}]}`},
+			[]string{"VCAP_SERVICES"},
+		},
+		"limits that just fit":    {map[string]string{"MAX_EVENT_BYTES": "4MiB", "QUEUE_EVENTS": "100", "QUEUE_BYTES": "4MiB", "GRACE": "5s", "DRAIN_DELAY": "3s"}, nil},
 		"sign-in endpoint":        {map[string]string{"AWS_ENDPOINT_URL_ROLESANYWHERE": "http://aws.example"}, []string{"AWS_ENDPOINT_URL_ROLESANYWHERE"}},
 		"event above body":        {map[string]string{"MAX_EVENT_BYTES": "8MiB"}, []string{"MAX_EVENT_BYTES and MAX_BODY_BYTES contradict"}},
 		"queue below a batch":     {map[string]string{"QUEUE_EVENTS": "50"}, []string{"QUEUE_EVENTS and MAX_BATCH_EVENTS contradict"}},
@@ -96,6 +122,15 @@ func TestNamesBesideOurs(t *testing.T) {
 		warned          string
 	}{
 		"one letter":             {"DESTINATON_NAME", "x", "DESTINATION_NAME"},
+		"any case":               {"destination_name", "x", "DESTINATION_NAME"},
+		"the nearest of two":     {"ROLES_ANYWHERE_ROILE_ARN", "x", "ROLES_ANYWHERE_ROLE_ARN"},
+		"three letters":          {"DESTINATION_NAM_XX", "x", ""},
+		"short, two letters":     {"PART1", "x", ""},
+		"kubernetes udp port":    {"OTEL_COLLECTOR_PORT_6831_UDP_ADDR", "10.0.0.1", ""},
+		"kubernetes udp link":    {"OTEL_COLLECTOR_PORT", "udp://10.0.0.1:6831", ""},
+		"kubernetes sctp":        {"OTEL_COLLECTOR_PORT_1_SCTP_PROTO", "sctp", ""},
+		"kubernetes named port":  {"OTEL_COLLECTOR_SERVICE_PORT_GRPC", "4317", ""},
+		"kubernetes of ours":     {"METRICS_PORT", "tcp://10.0.0.1:80", ""},
 		"two letters":            {"ROLES_ANYWHERE_ROL_ARM", "x", "ROLES_ANYWHERE_ROLE_ARN"},
 		"short name, one letter": {"POR", "8080", "PORT"},
 		"common variables":       {"PATH", "/bin", ""},
@@ -121,14 +156,19 @@ func TestProblemsArePrintedForPeople(t *testing.T) {
 	printProblems(&out, "publish-sns", []Problem{
 		{Names: []string{"A"}, Reason: "is not set", Purpose: "the first letter", Example: "a"},
 		{Names: []string{"B", "C"}, Reason: "contradict each other"},
+		{Names: []string{"F", "G"}, Reason: "are not there", Purpose: "a choice", Example: "G=g"},
 	}, []string{"D is not a setting; E is"})
-	want := `publish-sns: 2 problems in the configuration; docs/configuration.md and publish-sns -help describe every variable
+	want := `publish-sns: 3 problems in the configuration; docs/configuration.md and publish-sns -help describe every variable
 
   A is not set
       what it is for: the first letter
       for example:    A=a
 
   B and C contradict each other
+
+  F and G are not there
+      what it is for: a choice
+      for example:    G=g
 
   perhaps misspelt: D is not a setting; E is
 `

@@ -80,22 +80,31 @@ func sortedNames(environment map[string]string) []string {
 // fromKubernetes tells whether Kubernetes made the variable for a service: its names can come near any of ours.
 // Source: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 func fromKubernetes(name, value string) bool {
-	return strings.HasSuffix(name, "_SERVICE_HOST") || strings.Contains(name, "_SERVICE_PORT") ||
-		strings.Contains(name, "_PORT_") && strings.Contains(name, "_TCP") || strings.HasPrefix(value, "tcp://")
+	if strings.HasSuffix(name, "_SERVICE_HOST") || strings.Contains(name, "_SERVICE_PORT") {
+		return true
+	}
+	_, port, _ := strings.Cut(name, "_PORT_")
+	for _, protocol := range [...]string{"tcp", "udp", "sctp"} {
+		if strings.HasPrefix(value, protocol+"://") || strings.Contains(port, "_"+strings.ToUpper(protocol)) {
+			return true
+		}
+	}
+	return false
 }
 
-// nearest is the setting that name is a misspelling of, "" if of none: one letter wrong, or two in a long name.
+// nearest is the setting that name is a misspelling of, "" if of none: one letter wrong, or two in a long name, in any case.
 func nearest(name string, settings []setting) string {
+	best, least := "", 3
 	for _, s := range settings {
 		most := 1
 		if len(s.name) >= 8 {
 			most = 2
 		}
-		if d := distance(name, s.name); d > 0 && d <= most {
-			return s.name
+		if d := distance(strings.ToUpper(name), s.name); d <= most && d < least {
+			best, least = s.name, d
 		}
 	}
-	return ""
+	return best
 }
 
 // distance is the number of letters to insert, remove or replace to make b of a (Levenshtein).

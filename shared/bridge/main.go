@@ -2,11 +2,13 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -83,12 +85,7 @@ func (f Function) run(ctx context.Context, p process) int {
 		fmt.Fprintf(p.stderr, "%s: takes no arguments, it is configured by environment variables; %s -help lists them\n", f.Name, f.Name)
 		return exitConfig
 	}
-	problems := load(settings, p.environment)
-	misplaced, warnings := checkNames(settings, p.environment)
-	problems = merge(append(problems, misplaced...), append(config.check(), f.Settings.Check()...))
-	if len(problems) == 0 {
-		problems = config.findBinding()
-	}
+	problems, warnings := f.configure(&config, settings, p.environment)
 	if len(problems) > 0 {
 		printProblems(p.stderr, f.Name, problems, warnings)
 		return exitConfig
@@ -99,6 +96,13 @@ func (f Function) run(ctx context.Context, p process) int {
 	}
 	config.cleanEnvironment(p, log)
 	s, err := f.build(ctx, &config, log)
+	if problem, ok := errors.AsType[Problem](err); ok {
+		printProblems(p.stderr, f.Name, []Problem{problem}, nil)
+		return exitConfig
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return exitOK // told to end before it began
+	}
 	if err != nil {
 		log.Error("the function could not start", "error", err)
 		return exitFailure
@@ -109,6 +113,14 @@ func (f Function) run(ctx context.Context, p process) int {
 		return exitFailure
 	}
 	return exitOK
+}
+
+// configure fills the settings from the environment and returns everything that is wrong with them, and what may be.
+func (f Function) configure(config *Config, settings []setting, environment map[string]string) (problems []Problem, warnings []string) {
+	problems = load(settings, environment)
+	misplaced, warnings := checkNames(settings, environment)
+	return merge(append(problems, misplaced...),
+		slices.Concat(config.check(), config.checkEndpoints(environment), f.Settings.Check(), config.findBinding())), warnings
 }
 
 // merge is first and those of second whose variables first does not name already: one report a variable is enough.

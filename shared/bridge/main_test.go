@@ -3,12 +3,17 @@ package bridge
 import (
 	"bytes"
 	"context"
+	"errors"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/trustbridge/trustbridge/shared/forward"
 )
@@ -104,11 +109,24 @@ func TestRunRefuses(t *testing.T) {
 		code   int
 		says   []string
 	}{
-		"arguments":               {args: []string{"-x"}, code: exitConfig, says: []string{"takes no arguments", "-help"}},
-		"own settings":            {change: map[string]string{"TARGET": "nowhere"}, code: exitConfig, says: []string{"TARGET leads nowhere"}},
-		"no binding":              {change: map[string]string{"DESTINATION_SERVICE_KEY_PATH": ""}, code: exitConfig, says: []string{"VCAP_SERVICES", "DESTINATION_SERVICE_KEY_PATH", "binding"}},
-		"port taken":              {change: map[string]string{"PORT": port}, code: exitFailure, says: []string{"ADDRESS and PORT"}},
-		"CA bundle that is not":   {change: map[string]string{"AWS_USE_FIPS_ENDPOINT": "maybe"}, code: exitConfig, says: []string{"AWS_USE_FIPS_ENDPOINT"}},
+		"arguments":          {args: []string{"-x"}, code: exitConfig, says: []string{"takes no arguments", "-help"}},
+		"own settings":       {change: map[string]string{"TARGET": "nowhere"}, code: exitConfig, says: []string{"TARGET leads nowhere"}},
+		"no binding":         {change: map[string]string{"DESTINATION_SERVICE_KEY_PATH": ""}, code: exitConfig, says: []string{"VCAP_SERVICES", "DESTINATION_SERVICE_KEY_PATH", "binding"}},
+		"port taken":         {change: map[string]string{"PORT": port}, code: exitFailure, says: []string{"ADDRESS and PORT"}},
+		"no boolean":         {change: map[string]string{"AWS_USE_FIPS_ENDPOINT": "maybe"}, code: exitConfig, says: []string{"AWS_USE_FIPS_ENDPOINT"}},
+		"destination's name": {change: map[string]string{"DESTINATION_NAME": strings.Repeat("x", 10_000)}, code: exitConfig, says: []string{"DESTINATION_NAME cannot be looked up"}},
+		"nothing": {
+			change: map[string]string{
+				"AUTH": "", "DESTINATION_NAME": "", "TARGET": "", "DESTINATION_SERVICE_KEY_PATH": "", "ROLES_ANYWHERE_TRUST_ANCHOR_ARN": "",
+				"ROLES_ANYWHERE_PROFILE_ARN": "", "ROLES_ANYWHERE_ROLE_ARN": "",
+			},
+			code: exitConfig,
+			says: []string{
+				"7 problems", "AUTH is not set", "for example:    AUTH=none", "DESTINATION_NAME is not set", "TARGET is not set", "VCAP_SERVICES and",
+				"for example:    DESTINATION_SERVICE_KEY_PATH=/", "ROLES_ANYWHERE_TRUST_ANCHOR_ARN is not set", "ROLES_ANYWHERE_PROFILE_ARN is not set",
+				"ROLES_ANYWHERE_ROLE_ARN is not set", "what it is for: where events go",
+			},
+		},
 		"misspelt and incomplete": {change: map[string]string{"TARGET": "", "TARGE": "x"}, code: exitConfig, says: []string{"TARGET is not set", "perhaps misspelt: TARGE is not a setting; TARGET is"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,6 +145,67 @@ func TestRunRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheSDKsOwnVariablesAreConfigurationToo: it refuses some of them only when its configuration is loaded.
+func TestTheSDKsOwnVariablesAreConfigurationToo(t *testing.T) {
+	t.Setenv("AWS_MAX_ATTEMPTS", "many")
+	code, target, _, stderr, _ := started(t, startable(t))
+	if code != exitConfig || target != nil || !strings.Contains(stderr, "AWS_MAX_ATTEMPTS") && !strings.Contains(stderr, "many") {
+		t.Errorf("run() = %d, want 2 and what the SDK says:\n%s", code, stderr)
+	}
+}
+
+// TestNoSharedFilesAreRead: what stands in a home directory must not change where events go, or who sends them.
+func TestNoSharedFilesAreRead(t *testing.T) {
+	shared := filepath.Join(t.TempDir(), "config")
+	text := "[default]\nregion = us-east-1\nendpoint_url = http://elsewhere.example\naws_access_key_id = K\naws_secret_access_key = S\nretry_mode = adaptive\n"
+	if err := os.WriteFile(shared, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CONFIG_FILE", shared)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", shared)
+	t.Setenv("AWS_REGION", "")
+	var c Config
+	load(settingsOf(&c), startable(t))
+	got, err := c.loadAWS(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	credentials, err := got.Credentials.Retrieve(t.Context())
+	if err == nil && credentials.AccessKeyID == "K" || got.Region != "eu-central-1" || got.RetryMode == aws.RetryModeAdaptive || got.BaseEndpoint != nil {
+		t.Errorf("region %q, retry mode %q, endpoint %v: want nothing of the shared files", got.Region, got.RetryMode, got.BaseEndpoint)
+	}
+}
+
+// TestSignInClient: the identity's calls end in time, go where AWS's do, and follow no redirect with a signed request.
+func TestSignInClient(t *testing.T) {
+	var c Config
+	load(settingsOf(&c), startable(t))
+	c.Queue.CallTimeout = 3 * time.Second
+	config, err := c.loadAWS(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, ok := signInClient(config.HTTPClient, &c).(*http.Client)
+	if !ok || client.Timeout != c.Queue.CallTimeout {
+		t.Fatalf("signInClient() = %v, want a client with AWS_CALL_TIMEOUT", client)
+	}
+	if err := client.CheckRedirect(nil, nil); !errors.Is(err, http.ErrUseLastResponse) {
+		t.Errorf("CheckRedirect() = %v, want %v", err, http.ErrUseLastResponse)
+	}
+	if transport, ok := client.Transport.(*http.Transport); !ok || transport.MaxIdleConnsPerHost != 2*c.Queue.Slots {
+		t.Errorf("the transport is %v, want that of the AWS configuration, which keeps %d connections", client.Transport, 2*c.Queue.Slots)
+	}
+}
+
+// TestToldToEndBeforeItBegan: a name that is being looked up is no failure when the answer no longer matters.
+func TestToldToEndBeforeItBegan(t *testing.T) {
+	environment := startable(t)
+	environment["ADDRESS"] = "no-such-host.invalid"
+	if code, _, _, log, _ := started(t, environment); code != exitOK {
+		t.Errorf("run() = %d, want 0: it was told to end while it looked for its address\n%s", code, log)
 	}
 }
 

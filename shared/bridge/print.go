@@ -18,8 +18,12 @@ func printProblems(w io.Writer, name string, problems []Problem, warnings []stri
 		if p.Purpose != "" {
 			fmt.Fprintf(w, "      what it is for: %s\n", p.Purpose)
 		}
-		if p.Example != "" && len(p.Names) == 1 {
+		switch {
+		case p.Example == "":
+		case len(p.Names) == 1:
 			fmt.Fprintf(w, "      for example:    %s=%s\n", p.Names[0], p.Example)
+		default:
+			fmt.Fprintf(w, "      for example:    %s\n", p.Example)
 		}
 	}
 	for _, warning := range warnings {

@@ -42,13 +42,20 @@ type identity interface {
 	close()
 }
 
+// errGrace is why requests end that are still there when the grace period does.
+var errGrace = errors.New("the grace period of the bridge is over")
+
 // serve answers requests until ctx ends, then drains. It returns nil if all went as it should.
 func (s *server) serve(ctx context.Context) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	requests, endRequests := context.WithCancelCause(background)
+	defer endRequests(nil)
 	httpServer := &http.Server{
 		Handler: s.health, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerMaxBytes,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		BaseContext: func(net.Listener) context.Context { return requests },
 	}
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var owned sync.WaitGroup
 	owned.Go(func() { s.identity.run(background) })
 	broken := make(chan error, 1)
@@ -58,9 +65,9 @@ func (s *server) serve(ctx context.Context) error {
 	var err error
 	select {
 	case err = <-broken:
-		s.forwarder.Close()
+		s.drain(httpServer, 0, endRequests) // nothing more can come, and what came is answered
 	case <-ctx.Done():
-		s.drain(httpServer, time.Now())
+		s.drain(httpServer, s.config.Server.DrainDelay, endRequests)
 		if e := <-broken; !errors.Is(e, http.ErrServerClosed) {
 			err = e
 		}
@@ -71,17 +78,17 @@ func (s *server) serve(ctx context.Context) error {
 	return err
 }
 
-// drain ends the server by the platform's rules: not ready at once, accepting for DRAIN_DELAY so that what was routed here
+// drain ends the server by the platform's rules: not ready at once, accepting for the delay so that what was routed here
 // still arrives, then no more; and every request answered by the end of the grace period less drainReserve.
-func (s *server) drain(httpServer *http.Server, began time.Time) {
+func (s *server) drain(httpServer *http.Server, delay time.Duration, endRequests context.CancelCauseFunc) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.Server.Grace-drainReserve)
+	defer cancel()
 	s.log.Info("draining", "function", s.name)
 	s.health.draining.Store(true)
-	ctx, cancel := context.WithDeadline(context.Background(), began.Add(s.config.Server.Grace-drainReserve))
-	defer cancel()
-	delay := time.NewTimer(s.config.Server.DrainDelay)
-	defer delay.Stop()
+	accepting := time.NewTimer(delay)
+	defer accepting.Stop()
 	select {
-	case <-delay.C:
+	case <-accepting.C:
 	case <-ctx.Done():
 	}
 	err := httpServer.Shutdown(ctx)
@@ -90,6 +97,7 @@ func (s *server) drain(httpServer *http.Server, began time.Time) {
 		return
 	}
 	s.log.Warn("not all events had a verdict by the end of the grace period; their senders were asked to send again")
+	endRequests(errGrace) // after the verdicts: this is for those whose body is still on its way
 	last, cancelLast := context.WithTimeout(context.Background(), drainReserve/2)
 	defer cancelLast()
 	if err := httpServer.Shutdown(last); err != nil {

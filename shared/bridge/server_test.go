@@ -59,11 +59,12 @@ func (n *noIdentity) close()                { n.closed = true }
 
 // serving is a server at work in a bubble.
 type serving struct {
-	t       *testing.T
-	network virtual.Network
-	stop    context.CancelFunc
-	ended   chan error
-	log     bytes.Buffer
+	t        *testing.T
+	network  virtual.Network
+	listener net.Listener
+	stop     context.CancelFunc
+	ended    chan error
+	log      bytes.Buffer
 }
 
 func startServer(t *testing.T, sink forward.Sink, change func(*Config)) *serving {
@@ -72,11 +73,12 @@ func startServer(t *testing.T, sink forward.Sink, change func(*Config)) *serving
 	load(settingsOf(&config), good())
 	change(&config)
 	v := &serving{t: t, ended: make(chan error, 1)}
+	v.listener = v.network.Listen("fn:80")
 	log := telemetry.NewLogger(&v.log, slog.LevelInfo)
 	counters := &telemetry.Counters{}
 	f := forward.New(sink, forward.Config{Logger: log, Counters: counters})
 	s := &server{
-		name: "test", config: &config, log: log, counters: counters, listener: v.network.Listen("fn:80"), forwarder: f, identity: &noIdentity{},
+		name: "test", config: &config, log: log, counters: counters, listener: v.listener, forwarder: f, identity: &noIdentity{},
 		health: &health{next: ingress.New(ingress.Config{Forwarder: f, RequestTimeout: config.Server.Timeout, Logger: log, Counters: counters})},
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -219,6 +221,76 @@ func TestDrainEndsByTheGracePeriod(t *testing.T) {
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("the end came %v after SIGTERM, want it within the grace period of 10s", took)
 		}
+	})
+}
+
+// TestDrainAnswersWhoIsStillSending: a body on its way is no reason to break the deadline, nor to say nothing.
+func TestDrainAnswersWhoIsStillSending(t *testing.T) {
+	virtual.Run(t, func(t *testing.T) {
+		v := startServer(t, &slow{}, func(c *Config) { c.Server.Grace, c.Server.Timeout = 10*time.Second, 15*time.Minute })
+		began := time.Now()
+		body, sending := io.Pipe()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://fn/", body)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.Header.Set("Content-Type", "application/cloudevents+json")
+			response, err := v.network.Client().Do(r)
+			if err != nil {
+				t.Errorf("no answer: %v", err)
+				return
+			}
+			text, err := io.ReadAll(response.Body)
+			if err := errors.Join(err, response.Body.Close()); err != nil {
+				t.Error(err)
+			}
+			if response.StatusCode != 503 || response.Header.Get("Retry-After") == "" || !strings.Contains(string(text), "send it again") {
+				t.Errorf("the request = %d %s, want 503, to be sent again", response.StatusCode, text)
+			}
+			if took := time.Since(began); took != 8*time.Second {
+				t.Errorf("answered %v after SIGTERM, want 8s", took)
+			}
+		})
+		if _, err := sending.Write([]byte(`{"specversion"`)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		v.stop()
+		if err := v.end(); err != nil {
+			t.Errorf("serve() = %v, want nil", err)
+		}
+		_ = sending.Close()
+		wg.Wait()
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("the end came %v after SIGTERM, want it within the grace period of 10s", took)
+		}
+	})
+}
+
+// TestBrokenListenerAnswersWhatCame: that nothing more can come is no reason to drop what has.
+func TestBrokenListenerAnswersWhatCame(t *testing.T) {
+	virtual.Run(t, func(t *testing.T) {
+		v := startServer(t, &slow{after: 10 * time.Second}, func(*Config) {})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if status, _, body := v.ask(http.MethodPost, "/", "{}"); status != 204 {
+				t.Errorf("the request in flight = %d %s, want 204", status, body)
+			}
+		})
+		synctest.Wait()
+		began := time.Now()
+		_ = v.listener.Close()
+		if err := v.end(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("serve() = %v, want %v", err, net.ErrClosed)
+		}
+		wg.Wait()
+		if took := time.Since(began); took > 11*time.Second {
+			t.Errorf("the end came after %v, want no delay beyond the call in flight", took)
+		}
+		v.stop()
 	})
 }
 

@@ -15,7 +15,8 @@ type Problem struct {
 	Names []string
 	// Reason says what is wrong, in words that follow the names.
 	Reason string
-	// Purpose is what the variable is for, and Example a setting of it; both empty where the reason says it all.
+	// Purpose is what the variable is for, and Example a value of it, or NAME=value if there are several Names; both empty
+	// where the reason says it all.
 	Purpose, Example string
 }
 

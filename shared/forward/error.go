@@ -81,8 +81,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // KindOf is the kind of err: that of the [*Error] in its chain, else Unavailable, since what nobody judged may have
 // happened. err must not be nil.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) && e.Kind >= Invalid && e.Kind <= BatchRefused {
+	if e, ok := errors.AsType[*Error](err); ok && e != nil && e.Kind >= Invalid && e.Kind <= BatchRefused {
 		return e.Kind
 	}
 	return Unavailable

@@ -16,6 +16,8 @@ func TestKindOf(t *testing.T) {
 		"wrapped":     {fmt.Errorf("more: %w", &Error{Kind: Throttled, Err: errors.New("x")}), Throttled},
 		"untyped":     {errors.New("x"), Unavailable},
 		"zero kind":   {&Error{Err: errors.New("x")}, Unavailable},
+		"nil":         {(*Error)(nil), Unavailable},
+		"below them":  {&Error{Kind: -1, Err: errors.New("x")}, Unavailable},
 		"beyond them": {&Error{Kind: BatchRefused + 1, Err: errors.New("x")}, Unavailable},
 	} {
 		if got := KindOf(tc.err); got != tc.want {
@@ -29,7 +31,10 @@ func TestDetailIsTheOutermostSentenceElseTheKinds(t *testing.T) {
 	if got := Detail(&Error{Op: "publish", Kind: Denied, Err: WithDetail(secret, "the topic does not exist")}); got != "the topic does not exist" {
 		t.Errorf("Detail() = %q, want the sentence that was given", got)
 	}
-	for kind := Invalid; kind <= BatchRefused; kind++ {
+	for kind, says := range map[Kind]string{Invalid: "never succeed", Denied: "operator", Throttled: "fewer events", Unavailable: "send it again", BatchRefused: "send it again"} {
+		if got := Detail(&Error{Op: "publish", Kind: kind, Err: secret}); !strings.Contains(got, says) {
+			t.Errorf("Detail() of %v = %q, want it to say %q", kind, got, says)
+		}
 		if got := Detail(&Error{Op: "publish", Kind: kind, Err: secret}); got == "" || strings.Contains(got, "arn") {
 			t.Errorf("Detail() of %v = %q, want a sentence without the cause's text", kind, got)
 		}
@@ -39,6 +44,14 @@ func TestDetailIsTheOutermostSentenceElseTheKinds(t *testing.T) {
 	}
 	if WithDetail(nil, "x") != nil {
 		t.Error("WithDetail(nil) is an error")
+	}
+}
+
+func TestKindsHaveNames(t *testing.T) {
+	for kind, want := range map[Kind]string{Invalid: "invalid", Denied: "denied", Throttled: "throttled", Unavailable: "unavailable", BatchRefused: "batch refused", 0: "forward.Kind(0)"} {
+		if got := kind.String(); got != want {
+			t.Errorf("Kind(%d).String() = %q, want %q", int(kind), got, want)
+		}
 	}
 }
 

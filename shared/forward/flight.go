@@ -8,68 +8,108 @@ import (
 	"time"
 )
 
+// flight is one slot in use: its batch and what of it the sink gets. Used again for later batches.
+type flight struct {
+	batch []*entry
+	items []Item
+}
+
 // launch opens as many flight slots as the load asks for: the first at once; another when a full batch waits, or when the
 // oldest event has waited as long as a call takes. So one client meets no delay, and many fill their batches. Called with
 // mu held.
 func (f *Forwarder) launch() {
-	for !f.closed && f.inFlight < f.config.BatchSlots && f.queue.ready.n > 0 {
+	for !f.closed && f.inFlight < f.config.BatchSlots && f.queue.n() > 0 {
 		if f.inFlight > 0 && !f.queue.full(f.limits) {
-			patience := min(f.lastCall, patienceMax)
-			if waited := time.Since(f.queue.ready.front().since); waited < patience {
-				f.wakeIn(patience - waited)
+			at := f.queue.oldest().Add(min(f.lastCall, patienceMax))
+			if now := time.Now(); now.Before(at) {
+				f.wakeAt(at, now)
 				return
 			}
 		}
-		batch := f.queue.take(f.limits)
+		var slot *flight
+		if n := len(f.spare); n > 0 {
+			slot, f.spare = f.spare[n-1], f.spare[:n-1]
+		} else {
+			slot = &flight{batch: make([]*entry, 0, f.limits.Items), items: make([]Item, 0, f.limits.Items)}
+		}
+		slot.batch = f.queue.take(f.limits, slot.batch)
 		f.inFlight++
-		f.flights.Go(func() { f.fly(batch) })
+		f.owned.Go(func() { f.fly(slot) })
 	}
 }
 
-// wakeIn has launch look again after d. Called with mu held.
-func (f *Forwarder) wakeIn(d time.Duration) {
+// wakeAt has launch look again at that time, or earlier. Called with mu held.
+func (f *Forwarder) wakeAt(at, now time.Time) {
 	if f.wake != nil {
-		return
+		if !at.Before(f.wakes) {
+			return
+		}
+		f.cancel(f.wake)
 	}
-	f.wake = time.AfterFunc(d, func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
+	f.wakes = at
+	f.wake = f.after(at.Sub(now), func() {
 		f.wake = nil
 		f.launch()
 	})
 }
 
+// after calls do after d, with mu held, unless it is cancelled first. Close waits for it. Called with mu held and the
+// forwarder not closed, so that nothing is added to what Close waits for.
+func (f *Forwarder) after(d time.Duration, do func()) *time.Timer {
+	f.owned.Add(1)
+	return time.AfterFunc(d, func() {
+		defer f.owned.Done()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		do()
+	})
+}
+
+// cancel stops a timer of after. One that has begun already waits for mu, and finds when it has it that it has nothing to
+// do. Called with mu held.
+func (f *Forwarder) cancel(t *time.Timer) {
+	if t.Stop() {
+		f.owned.Done()
+	}
+}
+
 // fly sends batches one after the other until nothing is ready.
-func (f *Forwarder) fly(batch []*entry) {
-	items := make([]Item, 0, f.limits.Items)
-	for {
-		items = items[:0]
-		for _, e := range batch {
-			items = append(items, e.item)
+func (f *Forwarder) fly(slot *flight) {
+	for landed := false; !landed; {
+		for _, e := range slot.batch {
+			slot.items = append(slot.items, e.item)
 		}
 		start := time.Now()
-		errs := f.send(items)
+		errs := f.send(slot.items)
 		took := time.Since(start)
-		f.config.Counters.Add("batches_sent", 1)
-
-		f.mu.Lock()
-		f.lastCall = took
-		for i, e := range batch {
-			f.land(e, errs[i], len(batch))
-		}
-		batch = nil
-		if !f.closed && f.queue.ready.n > 0 {
-			batch = f.queue.take(f.limits)
-			f.launch() // there may be enough for another slot
-		}
-		if batch == nil {
-			f.inFlight--
-		}
-		f.mu.Unlock()
-		if batch == nil {
-			return
-		}
+		clear(slot.items) // the next batch may be smaller or late, and payloads are large
+		slot.items = slot.items[:0]
+		landed = f.land(slot, errs, took)
 	}
+}
+
+// land gives the batch of a slot its verdicts and takes the next one, or gives the slot back and returns true if nothing is
+// ready.
+func (f *Forwarder) land(slot *flight, errs []error, took time.Duration) bool {
+	f.config.Counters.Add("batches_sent", 1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lastCall = took
+	for i, e := range slot.batch {
+		f.judge(e, errs[i], len(slot.batch))
+	}
+	clear(slot.batch)
+	slot.batch = slot.batch[:0]
+	if !f.closed {
+		slot.batch = f.queue.take(f.limits, slot.batch)
+	}
+	if len(slot.batch) == 0 {
+		f.inFlight--
+		f.spare = append(f.spare, slot)
+		return true
+	}
+	f.launch() // there may be enough for another slot
+	return false
 }
 
 // send is one call to the sink. Whatever the sink does, the result is aligned with items.
@@ -97,28 +137,29 @@ func all(n int, err error) []error {
 	return errs
 }
 
-// land reads the sink's verdict on one entry: settled, or sent again. Called with mu held.
-func (f *Forwarder) land(e *entry, err error, batchSize int) {
+// judge reads the sink's verdict on one entry: settled, or sent again. Called with mu held.
+func (f *Forwarder) judge(e *entry, err error, batchSize int) {
 	if err == nil {
 		f.settle(e, nil)
 		return
 	}
 	err = verdict(err, "send")
 	if KindOf(err) == BatchRefused {
-		if batchSize > 1 && !e.settled && !f.closed {
+		if batchSize > 1 && !e.left && !f.closed {
 			f.config.Counters.Add("sent_alone", 1)
-			e.alone, e.since = true, time.Now()
-			f.queue.again(e)
+			e.alone = true
+			f.queue.comeBack(e, time.Now())
 			return
 		}
 		// Refused even alone, by a sink that still does not say why: not proven accepted, and nobody's fault yet.
-		err = &Error{Op: "send", Kind: Unavailable, Err: fmt.Errorf("refused alone: %w", errors.Unwrap(err))}
+		f.settle(e, &Error{Op: "send", Kind: Unavailable, Err: fmt.Errorf("refused as a batch of one: %w", err)})
+		return
 	}
 	e.sends++
 	if wait, again := f.retry(e, err); again {
 		f.config.Counters.Add("retries", 1)
 		f.queue.setAside(e)
-		e.timer = time.AfterFunc(wait, func() { f.resume(e) })
+		e.timer = f.after(wait, func() { f.resume(e) })
 		return
 	}
 	if f.closed && KindOf(err) == Unavailable {
@@ -128,65 +169,66 @@ func (f *Forwarder) land(e *entry, err error, batchSize int) {
 }
 
 // retry tells whether an entry is sent once more, and when. An identity that cannot be had is not: its own layer retries.
+// What would come after the sender's deadline is not either: the sender knows more, and earlier, by the target's verdict.
 func (f *Forwarder) retry(e *entry, err error) (time.Duration, bool) {
-	if e.settled || f.closed || e.sends >= sendsMax {
+	if e.left || f.closed || e.sends >= sendsMax {
 		return 0, false
 	}
 	var own interface{ RetryableError() bool }
 	if errors.As(err, &own) && !own.RetryableError() {
 		return 0, false
 	}
-	var v *Error
-	errors.As(err, &v)
+	v, _ := errors.AsType[*Error](err)
 	if v.Ran || v.Kind != Unavailable && v.Kind != Throttled {
 		return 0, false
 	}
-	if v.RetryAfter > backoffMax {
-		return 0, false // the sender can wait that long better than our queue
+	wait := v.RetryAfter
+	if wait <= 0 {
+		wait = rand.N(min(backoffFirst<<(e.sends-1), backoffMax)) + 1
 	}
-	if v.RetryAfter > 0 {
-		return v.RetryAfter, true
+	if d := e.request.deadline; !d.IsZero() && !time.Now().Add(wait).Before(d) {
+		return 0, false
 	}
-	limit := min(backoffFirst<<(e.sends-1), backoffMax)
-	return rand.N(limit) + 1, true
+	return wait, true
 }
 
-// resume makes a rested entry ready.
+// resume makes a rested entry ready. Called with mu held.
 func (f *Forwarder) resume(e *entry) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if e.state != resting {
 		return
 	}
-	e.since = time.Now()
-	f.queue.again(e)
+	e.timer = nil
+	f.queue.comeBack(e, time.Now())
 	f.launch()
 }
 
 // settle gives an entry its verdict and takes it out. After a failure that its sender will repeat, those of its key behind
 // it fail too: else the repetition would come after them. Called with mu held.
 func (f *Forwarder) settle(e *entry, err error) {
-	var followers []*entry
 	if err != nil && KindOf(err) != Invalid {
-		followers = f.queue.followers(e)
-	}
-	for _, next := range followers {
-		f.finish(next, &Error{Op: "forward", Kind: Unavailable, Err: errFollows})
+		for _, next := range f.queue.followers(e) {
+			f.finish(next, &Error{Op: "forward", Kind: Unavailable, Err: errFollows})
+		}
 	}
 	f.finish(e, err)
 }
 
+// finish is settle without regard to those behind. Called with mu held.
 func (f *Forwarder) finish(e *entry, err error) {
 	if e.state == ended {
 		return
 	}
+	if e.timer != nil {
+		f.cancel(e.timer)
+		e.timer = nil
+	}
 	f.queue.drop(e)
 	f.held--
 	f.bytes -= e.item.Size
-	if e.settled {
+	e.item.Payload = nil // the other entries of its request may live on for long, and they are one allocation
+	if e.left {
 		return
 	}
-	e.settled = true
 	r := e.request
 	r.errs[e.index] = err
 	if r.left--; r.left == 0 {
@@ -194,10 +236,16 @@ func (f *Forwarder) finish(e *entry, err error) {
 	}
 }
 
-// verdict makes err an *Error. What nobody judged is Unavailable: it may have happened.
+// errNoVerdict stands for a nil *Error, which is neither acceptance nor a cause.
+var errNoVerdict = errors.New("the sink gave a nil *forward.Error, a defect of this program")
+
+// verdict is err with an *Error in its chain. What nobody judged is Unavailable: it may have happened.
 func verdict(err error, op string) error {
-	var v *Error
-	if errors.As(err, &v) && v.Kind >= Invalid && v.Kind <= BatchRefused {
+	v, found := errors.AsType[*Error](err)
+	switch {
+	case found && v == nil:
+		err = errNoVerdict
+	case found && v.Kind >= Invalid && v.Kind <= BatchRefused:
 		return err
 	}
 	return &Error{Op: op, Kind: Unavailable, Err: err}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,7 +50,7 @@ type Forwarder struct {
 	// sending ends with Close: a batch's call belongs to no sender, so no sender's deadline ends it.
 	sending context.Context //nolint:containedctx // the lifetime of the calls that the forwarder itself owns
 	stop    context.CancelFunc
-	flights sync.WaitGroup // every goroutine in flight; Close waits for it
+	owned   sync.WaitGroup // every goroutine in flight and every timer that will call; Close waits for it
 
 	// mu guards all below, and the entries and requests that the queue holds. It is never held across a call to the sink.
 	mu       sync.Mutex
@@ -58,8 +59,10 @@ type Forwarder struct {
 	held     int           // events that count against QueueEvents
 	bytes    int           // and their bytes
 	inFlight int           // calls to the sink
+	spare    []*flight     // slots not in use; with those in flight at most BatchSlots
 	lastCall time.Duration // how long the last call took
 	wake     *time.Timer   // opens another slot for an event that has waited long enough; nil if none waits
+	wakes    time.Time     // when wake does
 }
 
 // New returns a forwarder that delivers to sink.
@@ -96,21 +99,25 @@ var (
 )
 
 // Forward delivers the events of one request and returns when each has its verdict, or when ctx ends. The result is
-// aligned with events: errs[i] is nil if and only if the sink reported that the target accepted events[i]; else it is an
-// *Error, never of kind BatchRefused. trace is the request's traceparent, "" if it had none. The events must not be changed
-// until the forwarder is closed.
+// aligned with events: errs[i] is nil if and only if the sink reported that the target accepted events[i]; else it has an
+// [*Error] in its chain, never of kind BatchRefused. trace is the request's traceparent, "" if it had none. The events must
+// not be changed until the forwarder is closed.
 //
 // The request is queued whole or, if there is no room for it, not at all: then every event that could have been sent is
-// Throttled, and a sender that repeats it makes no duplicate.
+// Throttled, and a sender that repeats it makes no duplicate. When ctx ends, what has not started is taken out, and what
+// is in flight goes on without its sender.
 func (f *Forwarder) Forward(ctx context.Context, events []event.Event, trace string) []error {
 	errs := make([]error, len(events))
-	r := &request{errs: errs, done: make(chan struct{})}
 	entries := make([]entry, 0, len(events))
+	r := &request{errs: errs}
 	bytes := 0
 	for i := range events {
 		item, err := f.sink.Prepare(&events[i], trace)
 		if err != nil {
 			errs[i] = verdict(err, "prepare")
+			if KindOf(errs[i]) == BatchRefused {
+				errs[i] = &Error{Op: "prepare", Kind: Unavailable, Err: err} // there is no batch yet: a defect of the sink
+			}
 			continue
 		}
 		entries = append(entries, entry{item: item, request: r, index: i})
@@ -119,7 +126,7 @@ func (f *Forwarder) Forward(ctx context.Context, events []event.Event, trace str
 	if len(entries) == 0 {
 		return errs
 	}
-	if err := f.enqueue(r, entries, bytes); err != nil {
+	if err := f.enqueue(ctx, r, entries, bytes); err != nil {
 		for i := range entries {
 			errs[entries[i].index] = err
 		}
@@ -134,11 +141,14 @@ func (f *Forwarder) Forward(ctx context.Context, events []event.Event, trace str
 }
 
 // enqueue puts all entries into the queue or none of them.
-func (f *Forwarder) enqueue(r *request, entries []entry, bytes int) error {
+func (f *Forwarder) enqueue(ctx context.Context, r *request, entries []entry, bytes int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
 		return &Error{Op: "queue", Kind: Unavailable, Err: errShutdown}
+	}
+	if err := ctx.Err(); err != nil {
+		return gone(err)
 	}
 	if f.held > 0 && (f.held+len(entries) > f.config.QueueEvents || f.bytes+bytes > f.config.QueueBytes) {
 		f.config.Counters.Add("queue_full", int64(len(entries)))
@@ -146,55 +156,59 @@ func (f *Forwarder) enqueue(r *request, entries []entry, bytes int) error {
 	}
 	f.held += len(entries)
 	f.bytes += bytes
-	r.left = len(entries)
+	r.left, r.done = len(entries), make(chan struct{})
+	r.deadline, _ = ctx.Deadline()
 	now := time.Now()
 	for i := range entries {
-		entries[i].since = now
-		f.queue.push(&entries[i])
+		f.queue.push(&entries[i], now)
 	}
 	f.launch()
 	return nil
 }
 
-// abandon gives the request up: its sender has gone or will be told to come again. What has not started is taken out, and
-// what is in flight ends without it.
+// gone is the verdict for a sender that has gone, or will be told to come again.
+func gone(cause error) error {
+	return &Error{Op: "forward", Kind: Unavailable, Err: fmt.Errorf("%w: %w", errGone, cause)}
+}
+
+// abandon gives the request up. What the sink never had is taken out, and those of other requests behind it go on; what
+// was tried and failed has failed for good, with those behind it; and what is in flight ends without its sender.
 func (f *Forwarder) abandon(r *request, entries []entry, cause error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	err := &Error{Op: "forward", Kind: Unavailable, Err: fmt.Errorf("%w: %w", errGone, cause)}
-	for i := range entries {
-		e := &entries[i]
-		switch e.state {
+	err := gone(cause)
+	for i := range slices.Backward(entries) { // so that the request's own do not fail for following one another
+		switch e := &entries[i]; e.state {
 		case waiting, resting:
-			f.settle(e, err)
-		case flying:
-			if !e.settled {
-				f.config.Counters.Add("verdicts_too_late", 1)
+			if e.sends == 0 {
+				f.finish(e, err)
+			} else {
+				f.settle(e, err)
 			}
-		case ended:
-		}
-	}
-	// Nothing writes to r.errs from here on: it belongs to the caller again.
-	for i := range entries {
-		if e := &entries[i]; !e.settled {
+		case flying:
+			// Nothing writes to r.errs from here on: it belongs to the caller again.
+			f.config.Counters.Add("verdicts_too_late", 1)
 			r.errs[e.index] = err
-			e.settled = true
+			e.left = true
+		case ended:
 		}
 	}
 }
 
 // Close ends the forwarder: what is not settled yet becomes Unavailable, calls in flight are cancelled, and Close returns
-// when they have ended. Forward refuses everything from here on.
+// when they have ended. Forward refuses everything from here on. It may be called more than once.
 func (f *Forwarder) Close() {
 	f.mu.Lock()
 	f.closed = true
 	if f.wake != nil {
-		f.wake.Stop()
+		f.cancel(f.wake)
 		f.wake = nil
 	}
 	err := &Error{Op: "forward", Kind: Unavailable, Err: errShutdown}
-	f.queue.each(func(e *entry) { f.settle(e, err) })
+	for _, e := range f.queue.idle() {
+		f.finish(e, err)
+	}
 	f.mu.Unlock()
 	f.stop()
-	f.flights.Wait()
+	f.owned.Wait()
 }

@@ -31,8 +31,13 @@ type script struct {
 func (s *script) Limits() Limits { return s.limits }
 
 func (s *script) Prepare(e *event.Event, _ string) (Item, error) {
-	if e.Type() == "invalid" {
+	switch e.Type() {
+	case "invalid":
 		return Item{}, &Error{Op: "map", Kind: Invalid, Err: errors.New("no")}
+	case "refused":
+		return Item{}, &Error{Op: "map", Kind: BatchRefused, Err: errors.New("no")}
+	case "unjudged":
+		return Item{}, errors.New("no")
 	}
 	return Item{Key: e.Subject(), Size: max(1, len(e.Data())), Payload: e.ID()}, nil
 }
@@ -113,15 +118,23 @@ func TestVerdictsAreAligned(t *testing.T) {
 		}}
 		f := New(sink, Config{})
 		defer f.Close()
-		bad := ev("b", "")
-		bad.SetType("invalid")
-		errs := f.Forward(t.Context(), []event.Event{ev("a", ""), bad, ev("c", ""), ev("d", "")}, "")
-		if diff := cmp.Diff([]string{"accepted", "invalid", "denied", "accepted"}, kinds(errs)); diff != "" {
+		var bad []event.Event
+		for _, kind := range []string{"invalid", "refused", "unjudged"} {
+			e := ev("b", "")
+			e.SetType(kind)
+			bad = append(bad, e)
+		}
+		errs := f.Forward(t.Context(), []event.Event{ev("a", ""), bad[0], ev("c", ""), bad[1], bad[2], ev("d", "")}, "")
+		if diff := cmp.Diff([]string{"accepted", "invalid", "denied", "unavailable", "unavailable", "accepted"}, kinds(errs)); diff != "" {
 			t.Errorf("Forward() verdicts (-want +got):\n%s", diff)
 		}
 		if diff := cmp.Diff([][]string{{"a", "c", "d"}}, sink.sent()); diff != "" {
 			t.Errorf("calls (-want +got):\n%s", diff)
 		}
+		if errs := f.Forward(t.Context(), bad, ""); kinds(errs)[0] != "invalid" {
+			t.Errorf("Forward() of nothing that can be sent = %v, want the verdicts of Prepare", errs)
+		}
+		empty(t, f)
 	})
 }
 
@@ -290,6 +303,33 @@ func TestFullQueueRefusesTheWholeRequest(t *testing.T) {
 					t.Errorf("counter queue_full = %d, want 2", n)
 				}
 			})
+		})
+	}
+}
+
+// TestTheQueueTakesWhatJustFits: the limits are what may be held, to the last one.
+func TestTheQueueTakesWhatJustFits(t *testing.T) {
+	for name, config := range map[string]Config{"events": {QueueEvents: 3}, "bytes": {QueueBytes: 3}} {
+		synctest.Test(t, func(t *testing.T) {
+			sink := &script{limits: Limits{Items: 10}, answer: func(_ context.Context, _ int, ids []string) []error {
+				time.Sleep(time.Second)
+				return make([]error, len(ids))
+			}}
+			f := New(sink, config)
+			defer f.Close()
+			var wg sync.WaitGroup
+			for i := range 3 {
+				wg.Go(func() {
+					if err := f.Forward(t.Context(), []event.Event{ev(fmt.Sprint(i), "")}, "")[0]; err != nil {
+						t.Errorf("%s: Forward() of event %d of 3 = %v, want accepted", name, i+1, err)
+					}
+				})
+			}
+			synctest.Wait()
+			if err := f.Forward(t.Context(), []event.Event{ev("4", "")}, "")[0]; KindOf(err) != Throttled {
+				t.Errorf("%s: Forward() of a fourth = %v, want throttled", name, err)
+			}
+			wg.Wait()
 		})
 	}
 }

@@ -14,17 +14,14 @@ func (l *list) init() {
 	}
 }
 
-func (l *list) insert(e, at *entry) {
-	e.prev, e.next = at, at.next
-	at.next.prev = e
-	at.next = e
-	e.in = l
+func (l *list) pushBack(e *entry) {
+	l.init()
+	last := l.root.prev
+	e.prev, e.next, e.in = last, &l.root, l
+	last.next, l.root.prev = e, e
 	l.n++
 	l.bytes += e.item.Size
 }
-
-func (l *list) pushBack(e *entry)  { l.init(); l.insert(e, l.root.prev) }
-func (l *list) pushFront(e *entry) { l.init(); l.insert(e, &l.root) }
 
 func (l *list) remove(e *entry) {
 	e.prev.next, e.next.prev = e.next, e.prev

@@ -76,64 +76,116 @@ func TestFollowersFailWithTheirKey(t *testing.T) {
 	}
 }
 
-// TestOrderUnderFaults sends the events of many keys from many senders, each waiting for the verdict and sending again what
-// was not accepted, through a sink that fails at random before and after the effect: within a key, the first acceptance of
-// each event comes in the order in which its sender sent it, and every event is accepted in the end.
+// faulty is a target that fails at random, before and after the effect, and remembers what reached it in which order. An
+// event's id is key/number.
+type faulty struct {
+	mu       sync.Mutex // guards all below
+	random   *rand.Rand
+	arrived  map[string][]string // :: ordering key → ids in the order of their effects
+	accepted map[string]bool     // :: id → reported as accepted
+}
+
+func (f *faulty) answer(_ context.Context, _ int, ids []string) []error {
+	f.mu.Lock()
+	wait := time.Duration(f.random.IntN(40)) * time.Millisecond
+	whole := f.random.IntN(30)
+	errs := make([]error, len(ids))
+	for i, id := range ids {
+		var err error
+		effect := true
+		switch f.random.IntN(12) {
+		case 0:
+			err, effect = &Error{Kind: Unavailable, Err: errors.New("x")}, f.random.IntN(2) == 0
+		case 1:
+			err, effect = &Error{Kind: Throttled, RetryAfter: time.Duration(f.random.IntN(200)) * time.Millisecond, Err: errors.New("x")}, false
+		case 2:
+			err, effect = &Error{Kind: Denied, Err: errors.New("x")}, false
+		}
+		switch whole {
+		case 0, 1:
+			err, effect = &Error{Kind: BatchRefused, Err: errors.New("x")}, false
+		case 2, 3: // lost before or after the effect, and the sink breaks its contract
+			err, effect = nil, whole == 2
+		}
+		if errs[i] = err; effect {
+			key, _, _ := strings.Cut(id, "/")
+			f.arrived[key] = append(f.arrived[key], id)
+		}
+		f.accepted[id] = f.accepted[id] || err == nil && whole != 2 && whole != 3
+	}
+	f.mu.Unlock()
+	time.Sleep(wait)
+	switch whole {
+	case 2:
+		return errs[1:]
+	case 3:
+		panic("boom")
+	}
+	return errs
+}
+
+// send hands over the events of one key, several a request, as a sender does: with little patience at times, and what was not
+// accepted is sent again in its order.
+func (f *faulty) send(t *testing.T, forwarder *Forwarder, key string, n int) {
+	var pending []event.Event
+	for next := 0; next < n || len(pending) > 0; {
+		for ; next < n && len(pending) < 5; next++ {
+			pending = append(pending, ev(fmt.Sprintf("%s/%03d", key, next), key))
+		}
+		f.mu.Lock()
+		patience := time.Duration(20+f.random.IntN(2000)) * time.Millisecond
+		f.mu.Unlock()
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		errs := forwarder.Forward(ctx, pending, "")
+		cancel()
+		var left []event.Event
+		for i, err := range errs {
+			f.mu.Lock()
+			accepted := f.accepted[pending[i].ID()]
+			f.mu.Unlock()
+			switch {
+			case err == nil && !accepted:
+				t.Errorf("event %s is called accepted, and the sink never said so", pending[i].ID())
+			case err != nil && (KindOf(err) == Invalid || KindOf(err) == BatchRefused):
+				t.Errorf("event %s: %v, which no sink said", pending[i].ID(), err)
+			}
+			if err != nil {
+				left = append(left, pending[i])
+			}
+		}
+		if pending = left; len(pending) > 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+}
+
+// TestOrderUnderFaults sends the events of many keys in requests of several through a sink that fails in every way, from
+// senders that lose patience: within a key, the first effect of each event comes in the order in which its sender sent it,
+// no key is twice in flight, every event is accepted in the end, and nothing is held then.
 func TestOrderUnderFaults(t *testing.T) {
-	for seed := range uint64(20) {
+	const keys, each = 12, 30
+	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			random := rand.New(rand.NewPCG(seed, 1))
-			var mu sync.Mutex // guards random and arrived
-			arrived := map[string][]string{}
-			sink := &script{limits: Limits{Items: 7}, answer: func(_ context.Context, _ int, ids []string) []error {
-				mu.Lock()
-				wait := time.Duration(random.IntN(20)) * time.Millisecond
-				refused := random.IntN(10) == 0
-				errs := make([]error, len(ids))
-				for i, id := range ids {
-					fails := random.IntN(4) == 0
-					lost := random.IntN(2) == 0
-					if refused {
-						errs[i] = &Error{Kind: BatchRefused, Err: errors.New("x")}
-						continue
-					}
-					if !fails || lost {
-						key, _, _ := strings.Cut(id, "/")
-						arrived[key] = append(arrived[key], id)
-					}
-					if fails {
-						errs[i] = &Error{Kind: Unavailable, Err: errors.New("x")}
-					}
-				}
-				mu.Unlock()
-				time.Sleep(wait)
-				return errs
-			}}
-			f := New(sink, Config{BatchSlots: 4})
+			target := &faulty{random: rand.New(rand.NewPCG(seed, 1)), arrived: map[string][]string{}, accepted: map[string]bool{}}
+			sink := &script{limits: Limits{Items: 7}, answer: target.answer}
+			f := New(sink, Config{BatchSlots: 1 + int(seed%4), QueueEvents: 30})
 			defer f.Close()
 			var wg sync.WaitGroup
-			for key := range 12 {
-				wg.Go(func() {
-					for i := range 30 {
-						id := fmt.Sprintf("%d/%03d", key, i)
-						for {
-							if errs := f.Forward(t.Context(), []event.Event{ev(id, fmt.Sprint(key))}, ""); errs[0] == nil {
-								break
-							}
-						}
-					}
-				})
+			for key := range keys {
+				wg.Go(func() { target.send(t, f, fmt.Sprint(key), each) })
 			}
 			wg.Wait()
-			for key, ids := range arrived {
+			for key, ids := range target.arrived {
 				first := slices.Compact(slices.Clone(ids))
-				if !slices.IsSorted(first) || len(first) != 30 {
-					t.Errorf("seed %d: key %s arrived as %v, want its 30 events in order", seed, key, ids)
+				if !slices.IsSorted(first) || len(first) != each {
+					t.Errorf("seed %d: key %s arrived as %v, want its %d events in order", seed, key, ids, each)
 				}
 			}
 			if sink.overlap != "" {
 				t.Errorf("seed %d: key %q was twice in flight", seed, sink.overlap)
 			}
+			time.Sleep(time.Minute) // calls whose senders are gone
+			empty(t, f)
 		})
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,14 +49,17 @@ func TestWhatIsSentAgain(t *testing.T) {
 		sends int
 		kind  Kind
 	}{
-		"unavailable":        {&Error{Kind: Unavailable, Err: errors.New("x")}, sendsMax, Unavailable},
-		"throttled":          {&Error{Kind: Throttled, Err: errors.New("x")}, sendsMax, Throttled},
-		"throttled for long": {&Error{Kind: Throttled, RetryAfter: time.Minute, Err: errors.New("x")}, 1, Throttled},
-		"denied":             {&Error{Kind: Denied, Err: errors.New("x")}, 1, Denied},
-		"invalid":            {&Error{Kind: Invalid, Err: errors.New("x")}, 1, Invalid},
-		"ran":                {&Error{Kind: Unavailable, Ran: true, Err: errors.New("x")}, 1, Unavailable},
-		"identity":           {&Error{Kind: Unavailable, Err: identityRefused{errors.New("x")}}, 1, Unavailable},
-		"no kind":            {&Error{Err: errors.New("x")}, sendsMax, Unavailable},
+		"unavailable":       {&Error{Kind: Unavailable, Err: errors.New("x")}, sendsMax, Unavailable},
+		"throttled":         {&Error{Kind: Throttled, Err: errors.New("x")}, sendsMax, Throttled},
+		"denied":            {&Error{Kind: Denied, Err: errors.New("x")}, 1, Denied},
+		"invalid":           {&Error{Kind: Invalid, Err: errors.New("x")}, 1, Invalid},
+		"ran":               {&Error{Kind: Unavailable, Ran: true, Err: errors.New("x")}, 1, Unavailable},
+		"identity":          {&Error{Kind: Unavailable, Err: identityRefused{errors.New("x")}}, 1, Unavailable},
+		"no kind":           {&Error{Err: errors.New("x")}, sendsMax, Unavailable},
+		"nil *Error":        {(*Error)(nil), sendsMax, Unavailable},
+		"wrapped":           {fmt.Errorf("more: %w", &Error{Kind: Denied, Err: errors.New("x")}), 1, Denied},
+		"refused, alone":    {&Error{Kind: BatchRefused, Err: errors.New("x")}, 1, Unavailable},
+		"refused, no cause": {&Error{Kind: BatchRefused}, 1, Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -64,7 +67,7 @@ func TestWhatIsSentAgain(t *testing.T) {
 				f := New(sink, Config{})
 				defer f.Close()
 				err := f.Forward(t.Context(), []event.Event{ev("a", "")}, "")[0]
-				if KindOf(err) != tc.kind {
+				if KindOf(err) != tc.kind || strings.Contains(err.Error(), "%!") || errors.Is(err, errShutdown) {
 					t.Errorf("Forward() = %v, want kind %v", err, tc.kind)
 				}
 				if n := len(sink.sent()); n != tc.sends {
@@ -79,7 +82,7 @@ func TestRetryWaitsAsLongAsTheTargetAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &script{limits: Limits{Items: 10}, answer: func(_ context.Context, call int, ids []string) []error {
 			if call == 0 {
-				return same(len(ids), &Error{Kind: Throttled, RetryAfter: 1500 * time.Millisecond, Err: errors.New("x")})
+				return same(len(ids), &Error{Kind: Throttled, RetryAfter: 5 * time.Second, Err: errors.New("x")})
 			}
 			return make([]error, len(ids))
 		}}
@@ -89,10 +92,82 @@ func TestRetryWaitsAsLongAsTheTargetAsked(t *testing.T) {
 		if errs := f.Forward(t.Context(), []event.Event{ev("a", "")}, ""); errs[0] != nil {
 			t.Fatalf("Forward() = %v, want accepted", errs[0])
 		}
-		if took := time.Since(start); took != 1500*time.Millisecond {
-			t.Errorf("accepted after %v, want the 1.5s that the target asked for", took)
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("accepted after %v, want the 5s that the target asked for", took)
 		}
 	})
+}
+
+// TestNoRetryBeyondTheSendersDeadline: the sender learns at once what it would otherwise not learn at all.
+func TestNoRetryBeyondTheSendersDeadline(t *testing.T) {
+	for name, tc := range map[string]struct {
+		after time.Duration
+		sends int
+		took  time.Duration
+		kind  Kind
+	}{
+		"asked for more":     {24 * time.Second, 1, 0, Throttled},
+		"asked for less":     {24*time.Second - 1, 2, 24*time.Second - 1, Throttled},
+		"asked for nothing":  {0, sendsMax, -1, Throttled},
+		"asked for too long": {time.Hour, 1, 0, Throttled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sink := &script{limits: Limits{Items: 10}, answer: func(_ context.Context, _ int, ids []string) []error {
+					return same(len(ids), &Error{Kind: Throttled, RetryAfter: tc.after, Err: errors.New("x")})
+				}}
+				f := New(sink, Config{})
+				defer f.Close()
+				ctx, cancel := context.WithTimeout(t.Context(), 24*time.Second)
+				defer cancel()
+				start := time.Now()
+				err := f.Forward(ctx, []event.Event{ev("a", "")}, "")[0]
+				v, ok := errors.AsType[*Error](err)
+				if !ok || v.Kind != tc.kind || v.RetryAfter != tc.after {
+					t.Errorf("Forward() = %v, want the target's verdict with its RetryAfter of %v", err, tc.after)
+				}
+				if n := len(sink.sent()); n != tc.sends {
+					t.Errorf("sent %d times, want %d", n, tc.sends)
+				}
+				if took := time.Since(start); tc.took >= 0 && took != tc.took {
+					t.Errorf("the verdict came after %v, want %v", took, tc.took)
+				}
+				empty(t, f)
+			})
+		})
+	}
+}
+
+// TestBackoff holds the waiting to its bounds: full jitter from 100 ms doubling to 2 s.
+func TestBackoff(t *testing.T) {
+	f := New(&script{limits: Limits{Items: 1}}, Config{})
+	defer f.Close()
+	for sends, most := range map[int]time.Duration{1: 100 * time.Millisecond, 2: 200 * time.Millisecond, 3: 400 * time.Millisecond, 4: 800 * time.Millisecond} {
+		low, high := time.Hour, time.Duration(0)
+		for range 2000 {
+			wait, again := f.retry(&entry{sends: sends, request: &request{}}, &Error{Kind: Unavailable})
+			if !again {
+				t.Fatalf("no retry after %d sends", sends)
+			}
+			low, high = min(low, wait), max(high, wait)
+		}
+		if low <= 0 || low > most/10 || high > most || high < most*9/10 {
+			t.Errorf("after %d sends the waiting is %v to %v, want all of 0 to %v", sends, low, high, most)
+		}
+	}
+}
+
+// TestATimerThatComesTooLateFindsNothingToDo: it may have begun to wait for the mutex when its event was taken out.
+func TestATimerThatComesTooLateFindsNothingToDo(t *testing.T) {
+	f := New(&script{limits: Limits{Items: 1}}, Config{})
+	defer f.Close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range []state{waiting, flying, ended} {
+		if f.resume(&entry{state: s}); f.queue.n() != 0 {
+			t.Fatalf("an event in state %d was made ready by its timer", s)
+		}
+	}
 }
 
 func TestRefusedBatchIsSentSinglyOnce(t *testing.T) {
@@ -123,93 +198,6 @@ func TestRefusedBatchIsSentSinglyOnce(t *testing.T) {
 		}
 		if count["a"] != 1 || count["b"] != 1 || count["bad"] != 1 {
 			t.Errorf("sent alone: %v, want a, b and bad once each", count)
-		}
-	})
-}
-
-func TestTheSendersDeadlineEndsItsWaitingOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ended := make(chan error, 1)
-		sink := &script{limits: Limits{Items: 1}, answer: func(ctx context.Context, call int, ids []string) []error {
-			if call == 0 {
-				time.Sleep(30 * time.Second)
-				ended <- ctx.Err()
-			}
-			return make([]error, len(ids))
-		}}
-		f := New(sink, Config{BatchSlots: 1})
-		defer f.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Second)
-		defer cancel()
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			if errs := f.Forward(ctx, []event.Event{ev("a", ""), ev("b", "")}, ""); KindOf(errs[0]) != Unavailable || KindOf(errs[1]) != Unavailable {
-				t.Errorf("Forward() = %v, want unavailable for both", errs)
-			}
-		})
-		synctest.Wait()
-		start := time.Now()
-		if errs := f.Forward(t.Context(), []event.Event{ev("c", "")}, ""); errs[0] != nil {
-			t.Errorf("Forward() of another sender = %v, want accepted", errs[0])
-		}
-		if took := time.Since(start); took != 30*time.Second {
-			t.Errorf("another sender's event came after %v, want 30s: the slot was taken until then", took)
-		}
-		wg.Wait()
-		if err := <-ended; err != nil {
-			t.Errorf("the call's context = %v, want it untouched by the sender's deadline", err)
-		}
-		if diff := cmp.Diff([][]string{{"a"}, {"c"}}, sink.sent()); diff != "" {
-			t.Errorf("calls (-want +got): b was not started when its sender went\n%s", diff)
-		}
-	})
-}
-
-func TestASenderThatHangsUpIsTakenOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		sink := &script{limits: Limits{Items: 10}, answer: func(_ context.Context, _ int, ids []string) []error {
-			return same(len(ids), &Error{Kind: Throttled, RetryAfter: time.Second, Err: errors.New("x")})
-		}}
-		f := New(sink, Config{})
-		defer f.Close()
-		ctx, cancel := context.WithCancel(t.Context())
-		var wg sync.WaitGroup
-		wg.Go(func() { f.Forward(ctx, []event.Event{ev("a", "")}, "") })
-		synctest.Wait()
-		cancel() // while it rests before its second try
-		wg.Wait()
-		time.Sleep(time.Minute)
-		if n := len(sink.sent()); n != 1 {
-			t.Errorf("sent %d times, want 1: nobody waits for it", n)
-		}
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.held != 0 || f.bytes != 0 || len(f.queue.lanes) != 0 || len(f.queue.rest) != 0 {
-			t.Errorf("held %d events, %d bytes, %d lanes, %d resting, want nothing", f.held, f.bytes, len(f.queue.lanes), len(f.queue.rest))
-		}
-	})
-}
-
-func TestCloseSettlesEverything(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		sink := &script{limits: Limits{Items: 1}, answer: func(ctx context.Context, _ int, ids []string) []error {
-			<-ctx.Done()
-			return same(len(ids), ctx.Err())
-		}}
-		f := New(sink, Config{BatchSlots: 2})
-		var wg sync.WaitGroup
-		for i := range 5 {
-			wg.Go(func() {
-				if errs := f.Forward(t.Context(), []event.Event{ev(fmt.Sprint(i), "k")}, ""); KindOf(errs[0]) != Unavailable {
-					t.Errorf("Forward() = %v, want unavailable", errs[0])
-				}
-			})
-		}
-		synctest.Wait()
-		f.Close()
-		wg.Wait()
-		if errs := f.Forward(t.Context(), []event.Event{ev("late", "")}, ""); KindOf(errs[0]) != Unavailable {
-			t.Errorf("Forward() after Close = %v, want unavailable", errs[0])
 		}
 	})
 }

@@ -1,0 +1,122 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+)
+
+func TestCloseSettlesEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &script{limits: Limits{Items: 1}, answer: func(ctx context.Context, _ int, ids []string) []error {
+			<-ctx.Done()
+			return same(len(ids), ctx.Err())
+		}}
+		f := New(sink, Config{BatchSlots: 2})
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() {
+				if errs := f.Forward(t.Context(), []event.Event{ev(fmt.Sprint(i), "k")}, ""); KindOf(errs[0]) != Unavailable || !strings.Contains(Detail(errs[0]), "shutting down") {
+					t.Errorf("Forward() = %v, want unavailable for the shutdown", errs[0])
+				}
+			})
+		}
+		synctest.Wait()
+		f.Close()
+		wg.Wait()
+		f.Close() // once more does no harm
+		empty(t, f)
+		if errs := f.Forward(t.Context(), []event.Event{ev("late", "")}, ""); KindOf(errs[0]) != Unavailable {
+			t.Errorf("Forward() after Close = %v, want unavailable", errs[0])
+		}
+	})
+}
+
+// TestCloseWaitsForWhatItStarted: a timer's goroutine belongs to the forwarder as much as a call does.
+func TestCloseWaitsForWhatItStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New(&script{limits: Limits{Items: 1}}, Config{})
+		ran := false
+		f.mu.Lock()
+		f.after(time.Minute, func() { ran = true })
+		f.cancel(f.after(time.Hour, func() { t.Error("a cancelled timer called") }))
+		f.mu.Unlock()
+		start := time.Now()
+		f.Close()
+		if took := time.Since(start); !ran || took != time.Minute {
+			t.Errorf("Close returned after %v, the timer had called: %t; want it to wait for the timer alone", took, ran)
+		}
+	})
+}
+
+// TestCloseDoesNotWaitForTimersOfEvents: neither for one before a retry, nor for one that would open another slot.
+func TestCloseDoesNotWaitForTimersOfEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &script{limits: Limits{Items: 10}, answer: func(ctx context.Context, call int, ids []string) []error {
+			switch call {
+			case 0:
+				time.Sleep(40 * time.Millisecond) // so long an event waits for another slot
+			case 1:
+				return same(len(ids), &Error{Kind: Throttled, RetryAfter: time.Hour, Err: errors.New("x")})
+			default:
+				<-ctx.Done()
+				return same(len(ids), &Error{Kind: Unavailable, Err: ctx.Err()})
+			}
+			return make([]error, len(ids))
+		}}
+		f := New(sink, Config{})
+		f.Forward(t.Context(), []event.Event{ev("first", "")}, "")
+		var wg sync.WaitGroup
+		for _, id := range []string{"resting", "flying", "waiting"} {
+			wg.Go(func() {
+				if err := f.Forward(t.Context(), []event.Event{ev(id, "")}, "")[0]; !errors.Is(err, errShutdown) {
+					t.Errorf("Forward() of %s = %v, want the shutdown", id, err)
+				}
+			})
+			synctest.Wait()
+		}
+		f.mu.Lock()
+		f.lastCall = patienceMax
+		if len(f.queue.rest) != 1 {
+			t.Errorf("%d events rest, want 1", len(f.queue.rest))
+		}
+		f.mu.Unlock()
+		start := time.Now()
+		f.Close()
+		wg.Wait()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("Close took %v, want nothing to wait for", took)
+		}
+		empty(t, f)
+	})
+}
+
+// TestCloseKeepsTheTargetsVerdict: what the target said of a call that ended with the forwarder is no guess.
+func TestCloseKeepsTheTargetsVerdict(t *testing.T) {
+	for _, kind := range []Kind{Invalid, Denied, Throttled} {
+		synctest.Test(t, func(t *testing.T) {
+			sink := &script{limits: Limits{Items: 1}, answer: func(ctx context.Context, _ int, ids []string) []error {
+				<-ctx.Done()
+				return same(len(ids), &Error{Kind: kind, Err: errors.New("x")})
+			}}
+			f := New(sink, Config{})
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if err := f.Forward(t.Context(), []event.Event{ev("a", "")}, "")[0]; KindOf(err) != kind || errors.Is(err, errShutdown) {
+					t.Errorf("Forward() = %v, want %v", err, kind)
+				}
+			})
+			synctest.Wait()
+			f.Close()
+			wg.Wait()
+			empty(t, f)
+		})
+	}
+}
