@@ -44,8 +44,10 @@ const (
 // Forwarder gathers events into batches for one sink. Make one with [New] and end it with Close. Safe for concurrent use.
 type Forwarder struct {
 	sink   Sink
+	caller Caller // the sink, if its target answers; else nil
 	limits Limits
 	config Config
+	calls  chan struct{} // a place for each call to the caller
 
 	// sending ends with Close: a batch's call belongs to no sender, so no sender's deadline ends it.
 	sending context.Context //nolint:containedctx // the lifetime of the calls that the forwarder itself owns
@@ -81,7 +83,11 @@ func New(sink Sink, config Config) *Forwarder {
 	}
 	limits := sink.Limits()
 	limits.Items = max(1, limits.Items)
-	f := &Forwarder{sink: sink, limits: limits, config: config, queue: newQueue()}
+	if limits.Calls > 0 {
+		config.BatchSlots = limits.Calls
+	}
+	f := &Forwarder{sink: sink, limits: limits, config: config, queue: newQueue(), calls: make(chan struct{}, config.BatchSlots)}
+	f.caller, _ = sink.(Caller)
 	f.sending, f.stop = context.WithCancel(context.Background())
 	return f
 }
@@ -112,18 +118,19 @@ func (f *Forwarder) Forward(ctx context.Context, events []event.Event, trace str
 	r := &request{errs: errs}
 	bytes := 0
 	for i := range events {
-		item, err := f.sink.Prepare(&events[i], trace)
+		item, err := f.prepare(&events[i], trace)
 		if err != nil {
-			errs[i] = verdict(err, "prepare")
-			if KindOf(errs[i]) == BatchRefused {
-				errs[i] = &Error{Op: "prepare", Kind: Unavailable, Err: err} // there is no batch yet: a defect of the sink
-			}
+			errs[i] = err
 			continue
 		}
 		entries = append(entries, entry{item: item, request: r, index: i})
 		bytes += item.Size
 	}
 	if len(entries) == 0 {
+		return errs
+	}
+	if f.caller != nil {
+		f.callAll(ctx, entries, bytes, errs)
 		return errs
 	}
 	if err := f.enqueue(ctx, r, entries, bytes); err != nil {
@@ -140,22 +147,39 @@ func (f *Forwarder) Forward(ctx context.Context, events []event.Event, trace str
 	return errs
 }
 
-// enqueue puts all entries into the queue or none of them.
-func (f *Forwarder) enqueue(ctx context.Context, r *request, entries []entry, bytes int) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// prepare has the sink map an event.
+func (f *Forwarder) prepare(e *event.Event, trace string) (Item, error) {
+	item, err := f.sink.Prepare(e, trace)
+	if err != nil {
+		return Item{}, single(verdict(err, "prepare")) // there is no batch yet, so none can be refused
+	}
+	return item, nil
+}
+
+// admit takes room for the events of a request, for all of them or for none. Called with mu held.
+func (f *Forwarder) admit(ctx context.Context, events, bytes int) error {
 	if f.closed {
 		return &Error{Op: "queue", Kind: Unavailable, Err: errShutdown}
 	}
 	if err := ctx.Err(); err != nil {
 		return gone(err)
 	}
-	if f.held > 0 && (f.held+len(entries) > f.config.QueueEvents || f.bytes+bytes > f.config.QueueBytes) {
-		f.config.Counters.Add("queue_full", int64(len(entries)))
+	if f.held > 0 && (f.held+events > f.config.QueueEvents || f.bytes+bytes > f.config.QueueBytes) {
+		f.config.Counters.Add("queue_full", int64(events))
 		return &Error{Op: "queue", Kind: Throttled, RetryAfter: queueFullRetryAfter, Err: errFull}
 	}
-	f.held += len(entries)
+	f.held += events
 	f.bytes += bytes
+	return nil
+}
+
+// enqueue puts all entries into the queue or none of them.
+func (f *Forwarder) enqueue(ctx context.Context, r *request, entries []entry, bytes int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.admit(ctx, len(entries), bytes); err != nil {
+		return err
+	}
 	r.left, r.done = len(entries), make(chan struct{})
 	r.deadline, _ = ctx.Deadline()
 	now := time.Now()

@@ -28,6 +28,8 @@ type Limits struct {
 	Items int
 	// Bytes is the largest sum of [Item.Size]; 0 means no limit.
 	Bytes int
+	// Calls is the largest number of calls in flight, in the place of [Config.BatchSlots]; 0 leaves it at that.
+	Calls int
 }
 
 // Item is an event as its sink will send it.
