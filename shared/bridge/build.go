@@ -46,6 +46,7 @@ func (f Function) build(ctx context.Context, config *Config, log *slog.Logger) (
 		Forwarder: forwarder, MaxEventBytes: int64(config.Server.MaxEventBytes), MaxBodyBytes: int64(config.Server.MaxBodyBytes),
 		MaxBatchEvents: config.Server.MaxBatch, RequestTimeout: config.Server.Timeout, SuccessStatus: config.Server.SuccessStatus,
 		Strict: config.Read.Strict, DefaultSource: config.Read.DefaultSource, EventHubUnwrap: ingress.Unwrap(config.Read.EventHubUnwrap),
+		PlainType: config.Read.PlainType, PlainSource: config.Read.PlainSource,
 		Logger: log, Counters: counters,
 	})
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", config.listenAddress())

@@ -36,6 +36,8 @@ type Config struct {
 		Strict         bool   `env:"STRICT" default:"false" doc:"true refuses what CloudEvents does not allow, instead of repairing what SAP's senders are known to send" example:"true"`
 		DefaultSource  string `env:"DEFAULT_SOURCE" doc:"source of events whose source is empty; without it they are refused" example:"/default/sap.s4.beh/731904412"`
 		EventHubUnwrap string `env:"EVENT_HUB_UNWRAP" default:"auto" values:"auto,always,never" doc:"whether the body {\"data\":…,\"header\":…} of SAP Event Hub is unwrapped: auto, if that loses nothing; always, dropping what cannot become an attribute; never" example:"never"`
+		PlainType      string `env:"HTTP_EVENT_TYPE" doc:"type of the event that a POST becomes which has no mark of CloudEvents; without it such a request is refused" example:"orders.received.v1"`
+		PlainSource    string `env:"HTTP_EVENT_SOURCE" doc:"source of that event" example:"/erp/orders"`
 	} `group:"what is read"`
 	Auth struct {
 		Auth string `env:"AUTH" required:"true" doc:"who may send: none lets in everyone who reaches the address, so have a gateway, a service mesh or the platform decide before it" example:"none"`
@@ -100,12 +102,13 @@ func (c *Config) check() []Problem {
 	against(q.Bytes < s.MaxBodyBytes, "contradict each other: the events of the largest body would not fit into the queue", "QUEUE_BYTES", "MAX_BODY_BYTES")
 	against(s.Grace < s.DrainDelay+drainReserve, "contradict each other: GRACE must be at least 2s longer, so that the last requests are answered", "GRACE", "DRAIN_DELAY")
 	against(c.Identity.ServiceKeyPath != "" && c.Identity.Binding != "", "contradict each other: a service key is the only binding that is looked at", "DESTINATION_SERVICE_KEY_PATH", "DESTINATION_BINDING")
-	if d := c.Read.DefaultSource; d != "" {
-		_, err := url.Parse(d)
-		against(err != nil || strings.TrimSpace(d) == "", "is "+quote(d)+", which is no URI reference and so no source", "DEFAULT_SOURCE")
+	for name, source := range map[string]string{"DEFAULT_SOURCE": c.Read.DefaultSource, "HTTP_EVENT_SOURCE": c.Read.PlainSource} {
+		_, err := url.Parse(source)
+		against(source != "" && (err != nil || strings.TrimSpace(source) == ""), "is "+quote(source)+", which is no URI reference and so no source", name)
 	}
+	against((c.Read.PlainType == "") != (c.Read.PlainSource == ""), "belong together: an event has a type and a source; set both or none", "HTTP_EVENT_TYPE", "HTTP_EVENT_SOURCE")
 	if path := c.AWS.CABundle; path != "" {
-		content, err := os.ReadFile(path)
+		content, err := os.ReadFile(path) //nolint:gosec // the operator's own file
 		against(err != nil, "cannot be read: "+quote(path), "AWS_CA_BUNDLE")
 		against(err == nil && !x509.NewCertPool().AppendCertsFromPEM(content), "is "+quote(path)+", which holds no certificate in PEM", "AWS_CA_BUNDLE")
 	}

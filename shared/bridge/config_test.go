@@ -90,7 +90,13 @@ func TestProblems(t *testing.T) {
 			map[string]string{"DEAD_LETTER_URL": "https://x", "OTEL_EXPORTER_OTLP_ENDPOINT": "x", "SNS_GROUP_ID": "{subject}"},
 			[]string{"DEAD_LETTER_URL is set", "OTEL_EXPORTER_OTLP_ENDPOINT is set", "SNS_GROUP_ID is set"},
 		},
-		"wrong value is reported once": {map[string]string{"ROLES_ANYWHERE_DURATION": "soon"}, []string{`ROLES_ANYWHERE_DURATION is "soon"`}},
+		"settings of other functions": {
+			map[string]string{"DYNAMODB_TABLE": "t", "LAMBDA_FUNCTION": "f"},
+			[]string{"DYNAMODB_TABLE is a setting of store-dynamodb", "LAMBDA_FUNCTION is a setting of invoke-lambda"},
+		},
+		"plain events without a source": {map[string]string{"HTTP_EVENT_TYPE": "t"}, []string{"HTTP_EVENT_TYPE and HTTP_EVENT_SOURCE belong together"}},
+		"plain events":                  {map[string]string{"HTTP_EVENT_TYPE": "t", "HTTP_EVENT_SOURCE": "/s"}, nil},
+		"wrong value is reported once":  {map[string]string{"ROLES_ANYWHERE_DURATION": "soon"}, []string{`ROLES_ANYWHERE_DURATION is "soon"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := problemsOf(tc.changes)

@@ -12,17 +12,31 @@ import (
 //nolint:gochecknoglobals // a table, never changed
 var unbuilt = []string{
 	"TLS_CERT_PATH", "TLS_KEY_PATH",
-	"HTTP_EVENT_TYPE", "HTTP_EVENT_SOURCE",
 	"AUTH_JWT_ISSUER", "AUTH_JWT_AUDIENCE", "AUTH_JWT_CLIENTS", "AUTH_JWT_JWKS_URL", "AUTH_JWT_SCOPE",
 	"AUTH_BASIC_USERS_PATH", "AUTH_MTLS_SUBJECTS", "AUTH_MTLS_TRUSTED_PROXIES", "WEBHOOK_ORIGINS",
 	"CERTIFICATE_NAME", "CERTIFICATE_LEVEL", "DESTINATION_LEVEL", "DESTINATION_SUBDOMAIN", "DESTINATION_KEY_PATH",
 	"IDENTITY_PATH", "IDENTITY_KEY_PATH", "IDENTITY_ALIAS", "IDENTITY_PASSWORD", "IDENTITY_PASSWORD_FILE",
 	"SNS_GROUP_ID", "SNS_FIFO_BATCH",
-	"DYNAMODB_TABLE", "DYNAMODB_MODE", "DYNAMODB_KEY", "DYNAMODB_SORT_KEY", "DYNAMODB_WRITE", "DYNAMODB_ORDER", "DYNAMODB_TTL",
-	"LAMBDA_FUNCTION", "LAMBDA_INVOCATION", "LAMBDA_PAYLOAD", "LAMBDA_MAX_BYTES", "LAMBDA_CONCURRENCY", "LAMBDA_WRAP_REPLY",
 	"ROUTES_PATH",
 	"DEAD_LETTER_URL", "DEAD_LETTER_QUEUE_URL", "DEAD_LETTER_ATTEMPTS", "DEAD_LETTER_AFTER", "DEAD_LETTER_TOKEN", "DEAD_LETTER_TOKEN_FILE",
 	"METRICS_PORT",
+}
+
+// owners are the functions whose settings begin so. In another function such a setting has no meaning, and whoever set it
+// expects something.
+//
+//nolint:gochecknoglobals // a table, never changed
+var owners = map[string]string{"SNS_": "publish-sns", "DYNAMODB_": "store-dynamodb", "LAMBDA_": "invoke-lambda"}
+
+// foreign is the function that a setting of that name belongs to, "" if to none, or to the one that has these settings.
+func foreign(name string, settings []setting) string {
+	for prefix, function := range owners {
+		own := slices.ContainsFunc(settings, func(s setting) bool { return strings.HasPrefix(s.name, prefix) })
+		if strings.HasPrefix(name, prefix) && !own {
+			return function
+		}
+	}
+	return ""
 }
 
 // unbuiltPrefix begins the names of telemetry as the OpenTelemetry specification gives them, which is not built yet either.
@@ -59,6 +73,8 @@ func checkNames(settings []setting, environment map[string]string) (problems []P
 		case ours[name] || value == "" || fromKubernetes(name, value):
 		case slices.Contains(unbuilt, name) || strings.HasPrefix(name, unbuiltPrefix):
 			problems = append(problems, Problem{Names: []string{name}, Reason: "is set, but this version does not have it yet; unset it"})
+		case foreign(name, settings) != "":
+			problems = append(problems, Problem{Names: []string{name}, Reason: "is a setting of " + foreign(name, settings) + " and has no meaning here; unset it"})
 		default:
 			if near := nearest(name, settings); near != "" {
 				warnings = append(warnings, fmt.Sprintf("%s is not a setting; %s is", name, near))

@@ -158,15 +158,13 @@ func parse(as reflect.Type, value string) (parsed any, reason string) {
 			return nil, "a number of bytes like 4096, 512KiB or 1MiB"
 		}
 		return n, ""
-	}
-	switch as.Kind() {
-	case reflect.Int:
+	case reflect.TypeFor[int]():
 		n, err := strconv.Atoi(value)
 		if err != nil {
 			return nil, "a whole number"
 		}
 		return n, ""
-	case reflect.Bool:
+	case reflect.TypeFor[bool]():
 		switch strings.ToLower(value) {
 		case "true":
 			return true, ""
@@ -174,9 +172,8 @@ func parse(as reflect.Type, value string) (parsed any, reason string) {
 			return false, ""
 		}
 		return nil, "true or false"
-	default:
-		return value, ""
 	}
+	return value, ""
 }
 
 func parseSize(value string) (Size, bool) {

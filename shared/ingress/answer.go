@@ -49,6 +49,12 @@ func statusOf(err error) int {
 	return http.StatusServiceUnavailable
 }
 
+// ran reports whether the target ran the event and refused it by its own verdict.
+func ran(err error) bool {
+	e, ok := errors.AsType[*forward.Error](err)
+	return ok && e.Ran
+}
+
 // retryAfter is how long the sender of an event with that error is asked to wait, 0 if it is not to come again.
 func retryAfter(err error) time.Duration {
 	asked := time.Duration(0)
@@ -84,10 +90,16 @@ func (h *Handler) answerRequest(w http.ResponseWriter, err error) {
 // answerEvent answers a request that holds one event.
 func (h *Handler) answerEvent(w http.ResponseWriter, a *arrival) {
 	if a.err == nil {
-		w.WriteHeader(h.successStatus)
+		if !writeReply(w, a) {
+			w.WriteHeader(h.successStatus)
+		}
 		return
 	}
-	writeProblem(w, statusOf(a.err), retryAfter(a.err), appendEvent(nil, a.id, a.err))
+	status, wait := statusOf(a.err), retryAfter(a.err)
+	if a.plain && ran(a.err) {
+		status, wait = http.StatusBadGateway, 0 // it asked the target, and this is the target's answer
+	}
+	writeProblem(w, status, wait, appendEvent(nil, a.id, a.err))
 }
 
 // answerBatch answers a request that holds any number of events. Anything retryable makes the whole retryable: a sender

@@ -8,6 +8,7 @@ import (
 	"github.com/cloudevents/sdk-go/v2/types"
 
 	"github.com/trustbridge/trustbridge/shared/cloudevent"
+	"github.com/trustbridge/trustbridge/shared/forward"
 )
 
 const (
@@ -64,6 +65,8 @@ type arrival struct {
 	err                 error  // nil is accepted
 	repairs             repairs
 	droppedByUnwrapping int
+	plain               bool          // it was no CloudEvent when it came
+	reply               forward.Reply // what the target answered
 }
 
 // draft gathers what a request says of one event before that is judged, so that the verdict does not depend on the order

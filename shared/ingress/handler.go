@@ -23,6 +23,14 @@ type Forwarder interface {
 	Forward(ctx context.Context, events []event.Event, trace string) []error
 }
 
+// Caller is a [Forwarder] whose target may answer; [forward.Forwarder] is one. The one event of a request goes by Call, and
+// the answer back to its sender; the events of a batch request go by Forward.
+type Caller interface {
+	Forwarder
+	// Call returns the target's answer to the event, the zero Reply if it gave none, or the error that Forward would.
+	Call(ctx context.Context, e *event.Event, trace string) (forward.Reply, error)
+}
+
 // Unwrap says what becomes of a body in which Event Hub wraps the data: {"data":…,"header":…}.
 type Unwrap string
 
@@ -58,6 +66,9 @@ type Config struct {
 	DefaultSource string
 	// EventHubUnwrap is [UnwrapAuto] if "".
 	EventHubUnwrap Unwrap
+	// PlainType and PlainSource are type and source of the event that a POST without any mark of CloudEvents becomes. ""
+	// means that such a request is refused.
+	PlainType, PlainSource string
 	// Logger gets one line an outcome that is not a success. nil means no log.
 	Logger *slog.Logger
 	// Counters counts requests, events, outcomes and repairs. nil counts nothing.
@@ -70,6 +81,7 @@ const answerTime = time.Second
 // Handler is the http.Handler of [New]. It may serve many requests at once.
 type Handler struct {
 	forwarder     Forwarder
+	caller        Caller // the forwarder, if it passes answers back; else nil
 	decoder       decoder
 	maxBodyBytes  int64
 	maxBatch      int
@@ -89,6 +101,8 @@ func New(c Config) *Handler {
 			defaultSource: c.DefaultSource,
 			unwrap:        c.EventHubUnwrap,
 			maxBytes:      c.MaxEventBytes,
+			plainType:     c.PlainType,
+			plainSource:   c.PlainSource,
 		},
 		maxBodyBytes:  c.MaxBodyBytes,
 		maxBatch:      c.MaxBatchEvents,
@@ -109,6 +123,7 @@ func New(c Config) *Handler {
 	if h.timeout == 0 {
 		h.timeout = 25 * time.Second
 	}
+	h.caller, _ = c.Forwarder.(Caller)
 	// A patience of less than two seconds is shared equally, so that there is always time for both.
 	h.timeout = max(h.timeout-answerTime, h.timeout/2)
 	if h.successStatus == 0 {
@@ -131,7 +146,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answerRequest(w, err)
 		return
 	}
-	h.forward(ctx, arrivals, traceparent(r.Header))
+	if trace := traceparent(r.Header); m != batchMode && h.caller != nil {
+		h.call(ctx, &arrivals[0], trace)
+	} else {
+		h.forward(ctx, arrivals, trace)
+	}
 	h.report(ctx, r, arrivals)
 	if m == batchMode {
 		h.answerBatch(w, arrivals)
@@ -173,10 +192,19 @@ func (h *Handler) decode(m mode, header http.Header, body []byte) ([]arrival, *r
 		return []arrival{h.decoder.binary(header, body)}, nil
 	case structuredMode:
 		return []arrival{h.decoder.structured(body)}, nil
+	case plainMode:
+		return []arrival{h.decoder.plain(header, body)}, nil
 	case maybeMode:
 	}
-	a, refused := h.decoder.structuredUnderJSON(body)
+	a, refused := h.decoder.maybe(header, body)
 	return []arrival{a}, refused
+}
+
+// call sends the one event of a request on its way and keeps the target's answer.
+func (h *Handler) call(ctx context.Context, a *arrival, trace string) {
+	if a.err == nil {
+		a.reply, a.err = h.caller.Call(ctx, &a.event, trace)
+	}
 }
 
 // forward sends the arrivals that could be decoded on their way and gives each its verdict.

@@ -17,6 +17,8 @@ const (
 	batchMode
 	// maybeMode: a body of JSON under application/json or no type, which is the event if it has the attributes of one.
 	maybeMode
+	// plainMode: no mark of CloudEvents, and the runtime lets such requests in; the body is the data.
+	plainMode
 )
 
 // decoder makes events of requests. It is immutable.
@@ -25,6 +27,8 @@ type decoder struct {
 	defaultSource string
 	unwrap        Unwrap
 	maxBytes      int64
+
+	plainType, plainSource string // of the events that plain requests become; "" lets none in
 }
 
 // mode judges a request by its headers alone, so that what can never be an event is refused before its body is read. The
@@ -59,7 +63,9 @@ func (d *decoder) mode(r *http.Request) (mode, *refusal) {
 		return binaryMode, nil
 	case hasAttributeHeader(r.Header):
 		return 0, noSpecVersion()
-	case d.strict || mediaType != "" && mediaType != "application/json":
+	case mediaType != "" && mediaType != "application/json" && d.plainType != "":
+		return plainMode, nil
+	case d.strict && d.plainType == "" || mediaType != "" && mediaType != "application/json":
 		return 0, notCloudEvent()
 	}
 	return maybeMode, nil

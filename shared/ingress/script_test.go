@@ -115,14 +115,41 @@ func (s *scripted) Forward(_ context.Context, events []event.Event, trace string
 	return errs
 }
 
+// answering is scripted for a target that answers: with a CloudEvent by the word reply-event, with a body of its own by the
+// word reply.
+type answering struct{ *scripted }
+
+func (s answering) Call(ctx context.Context, e *event.Event, trace string) (forward.Reply, error) {
+	switch word := s.verdicts[0]; word {
+	case "reply-event":
+		s.Forward(ctx, []event.Event{*e}, trace)
+		answer := event.New()
+		answer.SetID("r 1")
+		answer.SetSource("/lambda/orders")
+		answer.SetType("order.checked.v1")
+		answer.SetSubject("50% \"off\" für")
+		answer.SetTime(time.Date(2026, 10, 5, 8, 0, 0, 0, time.UTC))
+		answer.SetExtension("tenant", 7)
+		_ = answer.SetData("application/json", map[string]bool{"ok": true})
+		return forward.Reply{Event: &answer, ContentType: "application/json", Body: []byte(`{"specversion":"1.0"}`)}, nil
+	case "reply":
+		s.Forward(ctx, []event.Event{*e}, trace)
+		return forward.Reply{ContentType: "application/json", Body: []byte(`{"ok":true}`)}, nil
+	}
+	return forward.Reply{}, s.Forward(ctx, []event.Event{*e}, trace)[0]
+}
+
 // verdict is the error that a word of a script stands for: a kind, and after = what it asks to wait.
 func verdict(word string) error {
 	word, wait, _ := strings.Cut(word, "=")
 	e := &forward.Error{Op: "publish to arn:aws:sns:eu-central-1:111122223333:orders"}
 	e.RetryAfter, _ = time.ParseDuration(wait)
 	switch word {
-	case "accepted":
+	case "accepted", "reply", "reply-event":
 		return nil
+	case "ran":
+		e.Kind, e.Ran = forward.Unavailable, true
+		e.Err = forward.WithDetail(errors.New("OrderClosed"), "the Lambda function failed with OrderClosed; its own log has the cause")
 	case "invalid":
 		e.Kind, e.Err = forward.Invalid, errors.New("the mapping has no group id")
 	case "too-large":
@@ -151,7 +178,9 @@ func (s *scene) configure(c Config) {
 	if s.stop != nil {
 		s.stop()
 	}
-	c.Forwarder = s.forwarder
+	if c.Forwarder == nil {
+		c.Forwarder = s.forwarder
+	}
 	s.harness = newHarness(c)
 	s.network, s.stop = serve(s.harness.handler, nil)
 }
@@ -175,6 +204,10 @@ func (s *scene) cmdConfig(_ bool, args []string) error {
 			c.MaxBodyBytes, err = strconv.ParseInt(value, 10, 64)
 		case "max_batch_events":
 			c.MaxBatchEvents, err = strconv.Atoi(value)
+		case "plain":
+			c.PlainType, c.PlainSource, _ = strings.Cut(value, ",")
+		case "replies":
+			c.Forwarder = answering{s.forwarder}
 		case "success_status":
 			c.SuccessStatus, err = strconv.Atoi(value)
 		default:
