@@ -24,7 +24,9 @@ var rooms = map[string]struct {
 	aws bool
 }{
 	// The path of an event.
-	"functions/publish-sns": {may: []string{"shared/bridge", "shared/awscall", "shared/forward", "shared/cloudevent", "shared/telemetry"}, aws: true},
+	"functions/publish-sns":    {may: []string{"shared/bridge", "shared/awscall", "shared/forward", "shared/cloudevent", "shared/telemetry"}, aws: true},
+	"functions/store-dynamodb": {may: []string{"shared/bridge", "shared/awscall", "shared/forward", "shared/cloudevent", "shared/cloudevent/rawjson", "shared/telemetry"}, aws: true},
+	"functions/invoke-lambda":  {may: []string{"shared/bridge", "shared/awscall", "shared/forward", "shared/cloudevent", "shared/telemetry"}, aws: true},
 	"shared/bridge": {may: []string{
 		"shared/ingress", "shared/forward", "shared/awscall", "shared/telemetry",
 		"shared/rolesanywhere", "shared/destination", "shared/binding",
@@ -42,14 +44,15 @@ var rooms = map[string]struct {
 	"shared/binding":       {},
 	"shared/telemetry":     {},
 	// How we know.
-	"test/virtual":         {},
-	"test/local":           {may: []string{"test/local/aws", "test/local/btp"}, aws: true},
-	"test/local/aws":       {may: []string{"test/local/aws/internal/"}, aws: true},
-	"test/local/btp":       {may: []string{"test/local/btp/internal/"}},
-	"test/local/cmd/local": {may: []string{"test/local", "test/local/aws", "test/local/btp"}},
-	"test/demo":            {may: []string{"test/local"}, aws: true},
-	"test":                 {},
-	"test/e2e":             {},
+	"test/virtual":               {},
+	"test/local":                 {may: []string{"test/local/aws", "test/local/btp"}, aws: true},
+	"test/local/aws":             {may: []string{"test/local/aws/internal/"}, aws: true},
+	"test/local/btp":             {may: []string{"test/local/btp/internal/"}},
+	"test/local/cmd/local":       {may: []string{"test/local", "test/local/aws", "test/local/btp"}},
+	"test/local/cmd/lambda-echo": {aws: true},
+	"test/demo":                  {may: []string{"test/local"}, aws: true},
+	"test":                       {},
+	"test/e2e":                   {},
 }
 
 // pkg is what `go list -json` says of a package.

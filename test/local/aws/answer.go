@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -18,6 +19,9 @@ const (
 	serviceRolesAnywhere = "rolesanywhere"
 	serviceSNS           = "sns"
 	serviceSQS           = "sqs"
+	serviceLambda        = "lambda"
+	serviceDynamoDB      = "dynamodb"
+	serviceSTS           = "sts"
 )
 
 const (
@@ -26,6 +30,7 @@ const (
 	contentJSON   = "application/json"
 
 	snsNamespace = "http://sns.amazonaws.com/doc/2010-03-31/"
+	stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
 )
 
 // cut says how much of an answer reaches the client.
@@ -54,6 +59,8 @@ type refusal struct {
 	namespace  string // of an SQS error's __type; "" means com.amazonaws.sqs
 	queryCode  string // SQS's code in the query protocol, if it differs
 	retryAfter time.Duration
+	reason     string         // of Lambda's TooManyRequestsException
+	members    map[string]any // more members of a DynamoDB error
 }
 
 // The namespaces of error types in the JSON protocol, as users report them.
@@ -79,6 +86,10 @@ func (s *Server) refuse(c *call, r *refusal) *answer {
 		a.contentType = contentJSON
 		a.header.Set("X-Amzn-Errortype", r.code)
 		a.body = marshalJSON(map[string]string{"message": r.text, "Type": faultType(r.status, "User", "Service")})
+	case serviceLambda:
+		a.contentType = contentJSON
+		a.header.Set("X-Amzn-Errortype", r.code)
+		a.body = r.errorDocument()
 	case serviceSQS:
 		a.contentType = contentJSON10
 		namespace, query := r.namespace, r.queryCode
@@ -90,13 +101,31 @@ func (s *Server) refuse(c *call, r *refusal) *answer {
 		}
 		a.header.Set("X-Amzn-Query-Error", query+";"+faultType(r.status, "Sender", "Receiver"))
 		a.body = marshalJSON(map[string]string{"__type": namespace + "#" + r.code, "message": r.text})
+	case serviceDynamoDB:
+		a.contentType = contentJSON10
+		namespace := r.namespace
+		if namespace == "" {
+			namespace = namespaceDynamoDB
+		}
+		members := map[string]any{"__type": namespace + "#" + r.code, "message": r.text}
+		maps.Copy(members, r.members)
+		a.body = marshalJSON(members)
+		return withChecksum(a)
 	default:
 		a.contentType = contentXML
-		a.body = marshalXML(xmlErrorResponse{Namespace: snsNamespace, RequestID: c.id, Error: xmlError{
+		a.body = marshalXML(xmlErrorResponse{Namespace: queryNamespace(service), RequestID: c.id, Error: xmlError{
 			Type: faultType(r.status, "Sender", "Receiver"), Code: r.code, Message: r.text,
 		}})
 	}
 	return a
+}
+
+// queryNamespace is that of a service's answers in the query protocol.
+func queryNamespace(service string) string {
+	if service == serviceSTS {
+		return stsNamespace
+	}
+	return snsNamespace
 }
 
 func faultType(status int, theirs, ours string) string {
@@ -121,7 +150,7 @@ type xmlError struct {
 func xmlAnswer(c *call, result any) *answer {
 	var b bytes.Buffer
 	action := c.claim.Action
-	fmt.Fprintf(&b, `<%sResponse xmlns="%s">`, action, snsNamespace)
+	fmt.Fprintf(&b, `<%sResponse xmlns="%s">`, action, queryNamespace(c.service))
 	if result != nil {
 		e := xml.NewEncoder(&b)
 		if err := e.EncodeElement(result, xml.StartElement{Name: xml.Name{Local: action + "Result"}}); err != nil {
@@ -158,8 +187,11 @@ func signatureRefusal(c *call, err error) *refusal {
 	}
 	c.reason = r.Rule
 	status, suffix := http.StatusForbidden, ""
-	if c.claim.Service == serviceSQS {
+	if c.claim.Service == serviceSQS || c.claim.Service == serviceDynamoDB {
 		status, suffix = http.StatusBadRequest, "Exception"
+	}
+	if c.claim.Service == serviceLambda {
+		suffix = "Exception"
 	}
 	var code string
 	switch r.Kind {
@@ -187,6 +219,12 @@ func signatureRefusal(c *call, err error) *refusal {
 func denied(service, text string) *refusal {
 	if service == serviceSQS {
 		return &refusal{status: http.StatusBadRequest, code: "AccessDeniedException", text: text, namespace: namespaceCoral, queryCode: "AccessDenied"}
+	}
+	if service == serviceDynamoDB {
+		return &refusal{status: http.StatusBadRequest, code: "AccessDeniedException", text: text, namespace: namespaceCoral}
+	}
+	if service == serviceLambda {
+		return &refusal{status: http.StatusForbidden, code: "AccessDeniedException", text: text}
 	}
 	return &refusal{status: http.StatusForbidden, code: "AuthorizationError", text: text}
 }

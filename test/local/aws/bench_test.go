@@ -2,11 +2,15 @@ package aws
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
 // BenchmarkPublishBatch is the stand-in's whole work for signed batches of ten with eight attributes each, delivered to a
@@ -50,7 +54,12 @@ func benchmark(b *testing.B, form url.Values) {
 	}
 	form.Set("TopicArn", topic)
 	r := signed(context.Background(), s.Seed(), form.Encode())
-	body := form.Encode()
+	repeat(b, s, r, form.Encode())
+}
+
+// repeat has a signed request answered again and again.
+func repeat(b *testing.B, s *Server, r *http.Request, body string) {
+	b.Helper()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -65,6 +74,27 @@ func benchmark(b *testing.B, form url.Values) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+}
+
+// BenchmarkBatchWriteItem is the same for batches of 25 items of a KiB each.
+func BenchmarkBatchWriteItem(b *testing.B) {
+	s := newServer(b, Config{})
+	if _, err := s.CreateTable("events", Key{Name: "pk", Type: "S"}); err != nil {
+		b.Fatal(err)
+	}
+	var puts []string
+	for i := range 25 {
+		puts = append(puts, fmt.Sprintf(`{"PutRequest":{"Item":{"pk":{"S":"event-%d"},"type":{"S":"sap.s4.order.changed.v1"},"sum":{"N":"12345.6789"},"data":{"S":%q}}}}`,
+			i, strings.Repeat("x", 900)))
+	}
+	body := `{"RequestItems":{"events":[` + strings.Join(puts, ",") + `]}}`
+	r := httptest.NewRequest(http.MethodPost, "http://aws.test/", strings.NewReader(body))
+	r.Header.Set("Content-Type", contentJSON10)
+	r.Header.Set("X-Amz-Target", dynamoTarget+"BatchWriteItem")
+	if err := v4.NewSigner().SignHTTP(context.Background(), s.Seed(), r, hexSum([]byte(body)), "dynamodb", "eu-central-1", time.Now()); err != nil {
+		b.Fatal(err)
+	}
+	repeat(b, s, r, body)
 }
 
 type readCloser struct{ *strings.Reader }

@@ -5,15 +5,18 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/trustbridge/trustbridge/test/local/aws/internal/strictjson"
 )
 
 // Call is what a request says it is, before anything of it is proved; faults are matched against it.
 type Call struct {
-	// Service is rolesanywhere, sns or sqs.
+	// Service is rolesanywhere, sns, sqs, dynamodb, sts or lambda.
 	Service string
 	// Action is for example CreateSession, PublishBatch or ReceiveMessage; "" if the request names none.
 	Action string
-	// Resource is the topic's ARN, the queue's URL or the role's ARN; "" if the request names none.
+	// Resource is the topic's ARN, the queue's URL, the role's or function's ARN or the table as the request names it,
+	// several joined by commas; "" if the request names none.
 	Resource string
 	// Number counts the calls of this service and action, from 1, while any fault is injected.
 	Number int
@@ -39,6 +42,12 @@ func (c *call) readClaim() {
 		}
 		return
 	}
+	if action, found := strings.CutPrefix(c.Header.Get("X-Amz-Target"), dynamoTarget); found {
+		c.claim.Service, c.claim.Action = serviceDynamoDB, action
+		c.tree, c.treeErr = strictjson.Decode(c.body, dynamoDepth)
+		c.claim.Resource = dynamoTables(c.tree)
+		return
+	}
 	if target := c.Header.Get("X-Amz-Target"); target != "" {
 		c.claim.Service = serviceSQS
 		c.claim.Action = strings.TrimPrefix(target, targetPrefix)
@@ -54,6 +63,9 @@ func (c *call) readClaim() {
 	c.form = form{values: values, err: err}
 	c.claim.Action = c.form.text("Action")
 	c.claim.Resource = c.form.text("TopicArn")
+	if c.form.text("Version") == stsVersion {
+		c.claim.Service, c.claim.Resource = serviceSTS, ""
+	}
 }
 
 // form is the body of a call of the query protocol.

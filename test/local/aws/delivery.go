@@ -42,8 +42,13 @@ func (s *Server) deliverAll(sub *subscription) {
 	}
 }
 
-// deliver puts one notification into the subscription's queue, or counts it as discarded.
+// deliver puts one notification into the subscription's queue, or counts it as filtered or discarded.
 func (s *Server) deliver(sub *subscription, n notification) {
+	settings := sub.settings.Load()
+	if !settings.wants(n) {
+		sub.filtered.Add(1)
+		return
+	}
 	s.mu.RLock()
 	q := s.queues[sub.queueARN]
 	s.mu.RUnlock()
@@ -53,7 +58,13 @@ func (s *Server) deliver(sub *subscription, n notification) {
 	}
 	now := s.now()
 	m := queue.Message{ID: uuid.NewString(), GroupID: n.groupID, SenderID: "sns.amazonaws.com", Sent: now}
-	if sub.raw.Load() {
+	if n.sequence != "" {
+		m.GroupID, m.DeduplicationID = "", ""
+		if q.isFIFO() {
+			m.GroupID, m.DeduplicationID = n.groupID, n.dedupID
+		}
+	}
+	if settings.raw {
 		if len(n.attributes) > rawAttributesMax {
 			sub.discarded.Add(1)
 			return
@@ -73,6 +84,7 @@ func (s *Server) deliver(sub *subscription, n notification) {
 type envelope struct {
 	Type              string
 	MessageId         string
+	SequenceNumber    string `json:",omitempty"` // of a FIFO topic
 	TopicArn          string
 	Subject           string `json:",omitempty"`
 	Message           string
@@ -87,7 +99,7 @@ type envelopeAttribute struct {
 
 func (s *Server) envelope(sub *subscription, n notification, now time.Time) envelope {
 	e := envelope{
-		Type: "Notification", MessageId: n.id, TopicArn: sub.topicARN, Subject: n.subject, Message: n.forQueues,
+		Type: "Notification", MessageId: n.id, SequenceNumber: n.sequence, TopicArn: sub.topicARN, Subject: n.subject, Message: n.forQueues,
 		Timestamp:      now.UTC().Format(timestampFormat),
 		UnsubscribeURL: fmt.Sprintf("https://sns.%s.amazonaws.com/?Action=Unsubscribe&SubscriptionArn=%s", s.config.Region, sub.arn),
 	}

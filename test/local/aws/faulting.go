@@ -146,8 +146,14 @@ func (f Fault) status() int {
 // refusal is the fault's answer in the protocol's shape; sns has its own code, the JSON services share the other.
 func (f Fault) refusal(c *call, status int, sns, other, text string) *refusal {
 	r := &refusal{status: status, code: other, text: text, namespace: namespaceCoral, retryAfter: f.RetryAfter}
-	if c.claim.Service == serviceSNS {
+	if c.claim.Service == serviceSNS || c.claim.Service == serviceSTS {
 		r.code = sns
+	}
+	if c.claim.Service == serviceDynamoDB {
+		f.ofDynamoDB(r)
+	}
+	if c.claim.Service == serviceLambda {
+		f.ofLambda(r)
 	}
 	if c.claim.Service == serviceRolesAnywhere && f.Kind == Throttle {
 		r.status = http.StatusTooManyRequests

@@ -42,11 +42,13 @@ const (
 	// Unparsable is status 200, or the call's own after the effect, with a body that is no answer of the protocol.
 	Unparsable
 	// PartialFailure puts the entries of a PublishBatch that [Fault.Entries] picks into Failed, with [Fault.Code] and
-	// [Fault.SenderFault]. [Before]: they are not delivered; [After]: they are.
+	// [Fault.SenderFault], those of a BatchWriteItem into UnprocessedItems. [Before]: they have no effect; [After]: they have.
 	PartialFailure
-	// MissingIDs leaves these entries out of both Successful and Failed. [Before] and [After] as for PartialFailure.
+	// MissingIDs leaves these entries out of both Successful and Failed. [Before] and [After] as for PartialFailure. Not for
+	// BatchWriteItem, whose answers do not name what was done.
 	MissingIDs
-	// UnknownIDs puts these entries into Successful under ids that nobody sent. [Before] and [After] as for PartialFailure.
+	// UnknownIDs puts these entries into Successful under ids that nobody sent, those of a BatchWriteItem into
+	// UnprocessedItems under keys that nobody sent. [Before] and [After] as for PartialFailure.
 	UnknownIDs
 	// SessionExpired is ExpiredToken, whatever the session's expiry. Only [Before], not for Roles Anywhere.
 	SessionExpired
@@ -73,19 +75,21 @@ func (k FaultKind) String() string {
 	return names[k]
 }
 
-// Entry is an entry of a PublishBatch.
+// Entry is an entry of a PublishBatch or a BatchWriteItem.
 type Entry struct {
-	// ID is the entry's.
+	// ID is the entry's; of a BatchWriteItem the partition key's text.
 	ID string
-	// Message is the message's text.
+	// Message is the message's text; "" of a BatchWriteItem.
 	Message string
-	// Attributes are the values of the message attributes that are no bytes, by name.
+	// Attributes are the values of the message attributes that are no bytes, or of the item's that are strings, by name.
 	Attributes map[string]string
+	// Item is the item to put, or the key of the one to delete; nil of a PublishBatch. It must not be changed.
+	Item Item
 }
 
 // Fault is something that breaks on purpose.
 type Fault struct {
-	// Service is rolesanywhere, sns or sqs; "" means any.
+	// Service is rolesanywhere, sns, sqs, dynamodb, sts or lambda; "" means any.
 	Service string
 	// Action is for example CreateSession or Publish; "" means any.
 	Action string
@@ -161,7 +165,9 @@ func (f Fault) check() error {
 	batch := f.Kind == PartialFailure || f.Kind == MissingIDs || f.Kind == UnknownIDs
 	sessions := f.Kind == NoCredentialSet || f.Kind == NoCredentials || f.Kind == PastExpiration || f.Kind == ShortLifetime
 	rejected := f.Kind == SessionExpired || f.Kind == SessionUnknown
-	services := []string{"", serviceRolesAnywhere, serviceSNS, serviceSQS}
+	services := []string{"", serviceRolesAnywhere, serviceSNS, serviceSQS, serviceDynamoDB, serviceSTS, serviceLambda}
+	publish := f.Service == serviceSNS && f.Action == "PublishBatch"
+	write := f.Service == serviceDynamoDB && f.Action == "BatchWriteItem" && f.Kind != MissingIDs
 	switch {
 	case f.Kind < Throttle || f.Kind > ShortLifetime:
 		return fmt.Errorf("its kind is not known")
@@ -169,14 +175,14 @@ func (f Fault) check() error {
 		return fmt.Errorf("its phase must be Before or After")
 	case !slices.Contains(services, f.Service):
 		return fmt.Errorf("service %q is not here", f.Service)
-	case batch && (f.Service != serviceSNS || f.Action != "PublishBatch"):
-		return fmt.Errorf("it must be on the service sns and the action PublishBatch")
+	case batch && !publish && !write:
+		return fmt.Errorf("it must be on sns and PublishBatch, or on dynamodb and BatchWriteItem, which has no missing ids")
 	case f.Entries != nil && !batch:
 		return fmt.Errorf("it has no entries")
 	case sessions && (f.Service != serviceRolesAnywhere || f.Phase != After):
 		return fmt.Errorf("it must be on the service rolesanywhere, After the effect")
 	case rejected && (f.Service == serviceRolesAnywhere || f.Phase != Before):
-		return fmt.Errorf("it must be on sns or sqs, Before the effect")
+		return fmt.Errorf("it must be Before the effect, and not on rolesanywhere")
 	case f.Kind == Truncated && f.Phase != After:
 		return fmt.Errorf("there is no answer to truncate Before the effect")
 	case f.Kind == Latency && f.Delay <= 0:

@@ -187,7 +187,7 @@ func TestWrongService(t *testing.T) {
 		{"right", "sns", "", "application/x-www-form-urlencoded", form, 200, ""},
 		{"form for sqs", "sqs", "", "application/x-www-form-urlencoded", form, 400, "UnknownOperationException"},
 		{"JSON for sns", "sns", "AmazonSQS.ListQueues", contentJSON10, "{}", 400, "InvalidAction"},
-		{"service that is not here", "dynamodb", "", contentJSON10, "{}", 403, "SignatureDoesNotMatch"},
+		{"service that is not here", "s3", "", contentJSON10, "{}", 403, "SignatureDoesNotMatch"},
 		{"unknown action of sqs", "sqs", "AmazonSQS.TagQueue", contentJSON10, "{}", 400, "UnknownOperationException"},
 		{"unknown action of sns", "sns", "", "application/x-www-form-urlencoded", "Action=AddPermission&Version=2010-03-31", 400, "InvalidAction"},
 		{"other version", "sns", "", "application/x-www-form-urlencoded", strings.Replace(form, "2010", "2011", 1), 400, "InvalidAction"},

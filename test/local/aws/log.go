@@ -15,7 +15,7 @@ type Record struct {
 	ID string
 	// Service and Action are what the request claimed.
 	Service, Action string
-	// Resource is the topic, queue or role that the request named.
+	// Resource is the topic, queue, role, table or function that the request named.
 	Resource string
 	// Identity is the ARN of the role's session that signed, "seed", or for CreateSession the certificate's subject; ""
 	// if nothing was proved.

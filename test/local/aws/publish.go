@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/trustbridge/trustbridge/test/local/aws/internal/fifo"
 	"github.com/trustbridge/trustbridge/test/local/aws/internal/queue"
 )
 
@@ -36,6 +37,7 @@ type publication struct {
 	forQueues  string // the message for SQS, if MessageStructure gives it one of its own
 	subject    string
 	groupID    string
+	dedupID    string // of a FIFO topic, given or made of the content
 	attributes map[string]queue.Attribute
 	size       int
 }
@@ -43,7 +45,8 @@ type publication struct {
 // notification is a publication on its way to subscribers.
 type notification struct {
 	publication
-	id string
+	id       string
+	sequence string // of a FIFO topic, "" of a standard one
 }
 
 func (s *Server) publish(c *call) (any, *refusal) {
@@ -51,28 +54,47 @@ func (s *Server) publish(c *call) (any, *refusal) {
 	if r != nil {
 		return nil, r
 	}
-	p, r := readPublication(c.form)
+	now := s.snapshot(t)
+	p, r := readPublication(c.form, now)
 	if r != nil {
 		return nil, r
 	}
-	subscriptions, most := s.snapshot(t)
-	if p.size > most {
+	if p.size > now.messageBytes {
 		return nil, invalidParameter("Message too long")
 	}
-	id := uuid.NewString()
-	s.notify(subscriptions, notification{publication: p, id: id})
+	receipt, repeat := s.accept(now, p)
 	c.effect = "published 1"
-	return struct{ MessageId string }{id}, nil
+	if repeat {
+		c.effect = "published 0, repeated 1"
+	}
+	return struct {
+		MessageId      string
+		SequenceNumber string `xml:",omitempty"`
+	}{receipt.MessageID, receipt.SequenceNumber}, nil
+}
+
+// topicState is what a topic is at some moment.
+type topicState struct {
+	subscriptions          []*subscription
+	messageBytes           int
+	fifo                   *fifoTopic
+	contentBased, perGroup bool // of a FIFO topic
 }
 
 // snapshot is what a topic is now.
-func (s *Server) snapshot(t *topic) (subscriptions []*subscription, messageBytes int) {
+func (s *Server) snapshot(t *topic) topicState {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return t.subscriptions, t.messageBytes
+	return topicState{
+		subscriptions: t.subscriptions, messageBytes: t.messageBytes, fifo: t.fifo,
+		contentBased: t.attributes["ContentBasedDeduplication"] == "true", perGroup: t.attributes["FifoThroughputScope"] == scopeGroup,
+	}
 }
 
-type xmlAccepted struct{ Id, MessageId string }
+type xmlAccepted struct {
+	Id, MessageId  string
+	SequenceNumber string `xml:",omitempty"`
+}
 
 type xmlFailed struct {
 	Id, Code, Message string
@@ -93,17 +115,17 @@ func (s *Server) publishBatch(c *call) (any, *refusal) {
 	}
 	publications := make([]publication, len(list))
 	entries := make([]Entry, len(list))
+	now := s.snapshot(t)
 	sum := 0
 	for i, entry := range list {
-		if publications[i], r = readPublication(entry); r != nil {
+		if publications[i], r = readPublication(entry, now); r != nil {
 			return nil, r
 		}
 		publications[i].entryID = entry.text("Id")
 		entries[i] = publications[i].entry()
 		sum += publications[i].size
 	}
-	subscriptions, most := s.snapshot(t)
-	if sum > most {
+	if sum > now.messageBytes {
 		return nil, snsRefusal("BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
 	}
 	var result struct {
@@ -114,23 +136,30 @@ func (s *Server) publishBatch(c *call) (any, *refusal) {
 			Members []xmlFailed `xml:"member"`
 		}
 	}
-	published := 0
+	published, repeated := 0, 0
 	for i, fate := range s.fates(c, entries) {
-		id := uuid.NewString()
+		receipt := fifo.Receipt{MessageID: uuid.NewString()}
 		if fate.delivered() {
-			s.notify(subscriptions, notification{publication: publications[i], id: id})
-			published++
+			var repeat bool
+			if receipt, repeat = s.accept(now, publications[i]); repeat {
+				repeated++
+			} else {
+				published++
+			}
 		}
 		switch entryID := entries[i].ID; {
 		case fate.kind == PartialFailure:
 			result.Failed.Members = append(result.Failed.Members, fate.failed(entryID))
 		case fate.kind == UnknownIDs:
-			result.Successful.Members = append(result.Successful.Members, xmlAccepted{"unknown-" + uuid.NewString(), id})
+			result.Successful.Members = append(result.Successful.Members, xmlAccepted{"unknown-" + uuid.NewString(), receipt.MessageID, receipt.SequenceNumber})
 		case fate.kind != MissingIDs:
-			result.Successful.Members = append(result.Successful.Members, xmlAccepted{entryID, id})
+			result.Successful.Members = append(result.Successful.Members, xmlAccepted{entryID, receipt.MessageID, receipt.SequenceNumber})
 		}
 	}
 	c.effect = fmt.Sprintf("published %d", published)
+	if repeated > 0 {
+		c.effect += fmt.Sprintf(", repeated %d", repeated)
+	}
 	return result, nil
 }
 
@@ -188,8 +217,8 @@ func (p publication) entry() Entry {
 	return e
 }
 
-// readPublication reads and checks one message.
-func readPublication(f form) (publication, *refusal) {
+// readPublication reads and checks one message to a topic.
+func readPublication(f form, t topicState) (publication, *refusal) {
 	p := publication{message: f.text("Message"), subject: f.text("Subject"), groupID: f.text("MessageGroupId")}
 	p.forQueues = p.message
 	switch {
@@ -199,20 +228,20 @@ func readPublication(f form) (publication, *refusal) {
 		return p, standInParameter("the message holds characters that no queue takes")
 	case f.has("Subject") && !validSubject(p.subject):
 		return p, invalidParameter("Subject")
-	case f.has("MessageDeduplicationId"):
-		return p, invalidParameter("MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type")
 	case f.has("MessageGroupId") && !validGroupID(p.groupID):
 		return p, standInParameter("MessageGroupId must have 1 to %d letters, digits or punctuation", groupIDMax)
 	}
+	var r *refusal
+	if p.dedupID, r = deduplicationID(f, t); r != nil {
+		return p, r
+	}
 	if structure := f.text("MessageStructure"); structure == "json" {
-		var r *refusal
 		if p.forQueues, r = messageForQueues(p.message); r != nil {
 			return p, r
 		}
 	} else if structure != "" {
 		return p, standInParameter("MessageStructure must be json or absent")
 	}
-	var r *refusal
 	if p.attributes, r = readAttributes(f); r != nil {
 		return p, r
 	}

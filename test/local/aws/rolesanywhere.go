@@ -176,7 +176,7 @@ func (s *Server) assume(leaf *x509.Certificate, m members, p *profile) (*identit
 		name = *m.RoleSessionName
 	}
 	who := &identity{session: session{
-		roleARN: m.RoleARN, name: name, sourceIdentity: x509auth.SourceIdentity(leaf), tags: tags.Values, boundary: p.boundary,
+		roleARN: m.RoleARN, roleID: r.id, issued: s.now(), name: name, sourceIdentity: x509auth.SourceIdentity(leaf), tags: tags.Values, boundary: p.boundary,
 	}}
 	short := m.RoleARN[strings.LastIndex(m.RoleARN, "/")+1:]
 	who.arn = fmt.Sprintf("arn:%s:sts::%s:assumed-role/%s/%s", s.config.Partition, s.config.Account, short, name)

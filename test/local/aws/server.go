@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/trustbridge/trustbridge/test/local/aws/internal/dynamodb"
 	"github.com/trustbridge/trustbridge/test/local/aws/internal/policy"
 	"github.com/trustbridge/trustbridge/test/local/aws/internal/sigv4"
 )
@@ -62,8 +63,10 @@ type Server struct {
 	topics        map[string]*topic
 	subscriptions map[string]*subscription // :: subscription ARN → subscription
 	queues        map[string]*sqsQueue
+	functions     map[string]*function
 	closed        bool
 
+	tables dynamodb.Store
 	keys   keyring
 	rate   rate
 	faults faults
@@ -110,9 +113,10 @@ func New(c Config) *Server {
 	return s
 }
 
-// Close stops all deliveries and waits for their goroutines; notifications not yet delivered are lost, and receivers that
-// wait for a message get none. Requests that are under way belong to the listener: stop it first. Later requests are answered 503. A second Close does
-// nothing. The error is always nil; it makes the stand-in an [io.Closer].
+// Close stops all deliveries and functions and waits for their goroutines and children; notifications not yet delivered and
+// events not yet run are lost, and receivers that wait for a message get none. Requests that are under way belong to the
+// listener: stop it first. Later requests are answered 503. A second Close does nothing. The error is always nil; it makes
+// the stand-in an [io.Closer].
 func (s *Server) Close() error {
 	s.mu.Lock()
 	if !s.closed {
@@ -123,6 +127,7 @@ func (s *Server) Close() error {
 		}
 	}
 	s.mu.Unlock()
+	s.closeFunctions()
 	s.workers.Wait()
 	return nil
 }
@@ -140,6 +145,8 @@ type call struct {
 	started  time.Time
 	body     []byte
 	form     form      // of the query protocol
+	tree     any       // of DynamoDB's JSON, once claimed
+	treeErr  error     // why tree cannot be read
 	claim    Call      // what the request says it is
 	service  string    // proved, "" before
 	identity *identity // proved, nil before
@@ -159,7 +166,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	c.body = body
-	c.readClaim()
+	if !s.claimInvocation(c) {
+		c.readClaim()
+	}
 	a := s.before(c)
 	if a == nil {
 		a = s.after(c, s.answer(c))
@@ -197,9 +206,15 @@ func (s *Server) answer(c *call) *answer {
 		return s.sns(c)
 	case serviceSQS:
 		return s.sqs(c)
+	case serviceLambda:
+		return s.lambda(c)
+	case serviceDynamoDB:
+		return s.dynamoDB(c)
+	case serviceSTS:
+		return s.sts(c)
 	}
 	return s.refuse(c, &refusal{status: http.StatusForbidden, code: "SignatureDoesNotMatch",
-		text: "stand-in: Credential should be scoped to sns or sqs, the services that are here"})
+		text: "stand-in: Credential should be scoped to a service that is here"})
 }
 
 // write sends an answer, whole or broken as a fault says.
@@ -248,6 +263,11 @@ type identity struct {
 
 // authorize decides whether the caller may do action on a resource. The text of a refusal is the one users report.
 func (s *Server) authorize(c *call, action, resource string) *refusal {
+	return s.authorizeWith(c, action, resource, nil)
+}
+
+// authorizeWith is authorize with the service's own condition keys.
+func (s *Server) authorizeWith(c *call, action, resource string, keys map[string][]string) *refusal {
 	if c.identity.seed {
 		return nil
 	}
@@ -256,7 +276,10 @@ func (s *Server) authorize(c *call, action, resource string) *refusal {
 	ends := fmt.Sprintf("because no identity-based policy allows the %s action", action)
 	verdict := policy.Silent
 	if r := s.roles[c.identity.roleARN]; r != nil {
-		request := policy.Request{Action: action, Resource: resource, Keys: c.identity.conditionKeys(s.config)}
+		request := policy.Request{Action: action, Resource: resource, Keys: s.conditionKeys(c)}
+		for name, values := range keys {
+			request.Keys.Set(name, values...)
+		}
 		verdict = r.evaluate(request)
 		if verdict == policy.Deny {
 			ends = "with an explicit deny in an identity-based policy"

@@ -192,7 +192,7 @@ func TestSetUpErrors(t *testing.T) {
 			{"role's name", second(l.CreateRole("a b", anyTrust)), "64"},
 			{"role's trust policy", second(l.CreateRole("r", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}`)), "principal"},
 			{"role twice", second(l.CreateRole("events/Bridge", anyTrust)), "exists"},
-			{"role's policy", l.PutRolePolicy(l.roleARN, "p", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{}}}}`), `"Null"`},
+			{"role's policy", l.PutRolePolicy(l.roleARN, "p", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NumericEquals":{}}}}`), `"NumericEquals"`},
 			{"unknown role", l.PutRolePolicy("x", "p", publishAnywhere), "does not exist"},
 			{"unknown role's policy", l.UpdateTrustPolicy("x", anyTrust), "does not exist"},
 			{"trust policy replaced by none", l.UpdateTrustPolicy(l.roleARN, "{}"), "Version"},

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -16,18 +17,24 @@ import (
 // session is what CreateSession gave out, besides its keys. It is immutable.
 type session struct {
 	roleARN        string
+	roleID         string
+	issued         time.Time
 	name           string
 	sourceIdentity string
 	tags           map[string]string
 	boundary       *policy.Document // the profile's session policy; nil means none
 }
 
-func (s session) conditionKeys(c Config) policy.Keys {
+// conditionKeys are the global ones of a request.
+func (s *Server) conditionKeys(c *call) policy.Keys {
 	var k policy.Keys
-	k.Set("aws:PrincipalArn", s.roleARN)
-	k.Set("aws:PrincipalAccount", c.Account)
-	k.Set("aws:RequestedRegion", c.Region)
-	k.SetTags(s.tags)
+	k.Set("aws:PrincipalArn", c.identity.roleARN)
+	k.Set("aws:PrincipalAccount", s.config.Account)
+	k.Set("aws:RequestedRegion", s.config.Region)
+	k.Set("aws:SecureTransport", strconv.FormatBool(c.TLS != nil))
+	k.Set("aws:CurrentTime", c.started.UTC().Format(time.RFC3339))
+	k.Set("aws:TokenIssueTime", c.identity.issued.UTC().Format(time.RFC3339))
+	k.SetTags(c.identity.tags)
 	return k
 }
 

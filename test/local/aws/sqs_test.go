@@ -225,7 +225,7 @@ func TestQueues(t *testing.T) {
 		_, err = create("work", map[string]string{"VisibilityTimeout": "6"})
 		refused(t, err, "QueueAlreadyExists", "A queue already exists with the same name and a different value for attribute VisibilityTimeout")
 		for _, tt := range []struct{ name, key, value, code, text string }{
-			{"x.fifo", "FifoQueue", "true", "InvalidParameterValue", "stand-in: FIFO queues are not here"},
+			{"x.fifo", "VisibilityTimeout", "1", "InvalidParameterValue", "stand-in: the name of a FIFO queue ends in .fifo and FifoQueue is true; of others neither"},
 			{"a b", "VisibilityTimeout", "1", "InvalidParameterValue", "stand-in: a queue's name …"},
 			{"x", "VisibilityTimeout", "43201", "InvalidAttributeValue", "stand-in: VisibilityTimeout must be a number from 0 to 43200"},
 			{"x", "Policy", "{}", "InvalidAttributeName", "stand-in: queue attribute Policy is not here"},

@@ -44,13 +44,8 @@ func (s *Server) readMessage(c *call, e sqsEntry, q *sqsQueue) (outgoing, *refus
 	}
 	m := outgoing{delay: time.Duration(delay) * time.Second}
 	m.Message = queue.Message{ID: uuid.NewString(), Body: *e.MessageBody, SenderID: c.identity.arn, Sent: s.now()}
-	switch {
-	case e.MessageDeduplicationID != nil:
-		return outgoing{}, invalidValue("MessageDeduplicationId is not valid for a standard queue")
-	case e.MessageGroupID != nil && !validGroupID(*e.MessageGroupID):
-		return outgoing{}, invalidValue("MessageGroupId must have 1 to %d letters, digits or punctuation", groupIDMax)
-	case e.MessageGroupID != nil:
-		m.GroupID = *e.MessageGroupID
+	if r := m.address(e, q); r != nil {
+		return outgoing{}, r
 	}
 	if !queueCanHold(m.Body) {
 		return outgoing{}, sqsRefusal("InvalidMessageContents", "", "stand-in: the body holds characters other than "+charactersTaken)
@@ -102,6 +97,15 @@ type sent struct {
 	MessageID              string `json:"MessageId"`
 	MD5OfMessageBody       string
 	MD5OfMessageAttributes string `json:",omitempty"`
+	SequenceNumber         string `json:",omitempty"`
+}
+
+// tell is what the sender of a message is told; a FIFO queue may have taken it for a repeat.
+func tell(entryID string, m queue.Message) sent {
+	return sent{
+		ID: entryID, MessageID: m.ID, MD5OfMessageBody: m.MD5OfBody(), MD5OfMessageAttributes: m.MD5OfAttributes(),
+		SequenceNumber: m.SequenceNumber,
+	}
 }
 
 func (s *Server) sendMessage(c *call, in sqsInput, q *sqsQueue) (any, *refusal) {
@@ -112,9 +116,12 @@ func (s *Server) sendMessage(c *call, in sqsInput, q *sqsQueue) (any, *refusal) 
 	if r != nil {
 		return nil, r
 	}
-	q.Send(m.Message, m.delay)
+	taken := q.Send(m.Message, m.delay)
 	c.effect = "sent 1"
-	return sent{MessageID: m.ID, MD5OfMessageBody: m.MD5OfBody(), MD5OfMessageAttributes: m.MD5OfAttributes()}, nil
+	if taken.ID != m.ID {
+		c.effect = "sent 0, repeated 1"
+	}
+	return tell("", taken), nil
 }
 
 func (s *Server) sendMessageBatch(c *call, in sqsInput, q *sqsQueue) (any, *refusal) {
@@ -138,13 +145,18 @@ func (s *Server) sendMessageBatch(c *call, in sqsInput, q *sqsQueue) (any, *refu
 			fmt.Sprintf("stand-in: the batch has more than %d bytes", sqsBatchBytes))
 	}
 	var successful []sent
+	repeated := 0
 	for i, m := range messages {
-		q.Send(m.Message, m.delay)
-		successful = append(successful, sent{
-			ID: in.Entries[i].ID, MessageID: m.ID, MD5OfMessageBody: m.MD5OfBody(), MD5OfMessageAttributes: m.MD5OfAttributes(),
-		})
+		taken := q.Send(m.Message, m.delay)
+		successful = append(successful, tell(in.Entries[i].ID, taken))
+		if taken.ID != m.ID {
+			repeated++
+		}
 	}
-	c.effect = fmt.Sprintf("sent %d", len(messages))
+	c.effect = fmt.Sprintf("sent %d", len(messages)-repeated)
+	if repeated > 0 {
+		c.effect += fmt.Sprintf(", repeated %d", repeated)
+	}
 	return map[string]any{"Successful": successful, "Failed": []any{}}, nil
 }
 
@@ -216,7 +228,8 @@ func (s *Server) receiveMessage(c *call, in sqsInput, q *sqsQueue) (any, *refusa
 }
 
 func systemAttributes() []string {
-	return []string{"SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp", "MessageGroupId"}
+	return []string{"SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
+		"MessageGroupId", "MessageDeduplicationId", "SequenceNumber"}
 }
 
 func (s *Server) show(m queue.Received, system, wanted []string) received {
@@ -227,8 +240,12 @@ func (s *Server) show(m queue.Received, system, wanted []string) received {
 		"ApproximateReceiveCount":          strconv.Itoa(m.Receives),
 		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(first.UnixMilli(), 10),
 	}
-	if m.GroupID != "" {
-		values["MessageGroupId"] = m.GroupID
+	for name, value := range map[string]string{
+		"MessageGroupId": m.GroupID, "MessageDeduplicationId": m.DeduplicationID, "SequenceNumber": m.SequenceNumber,
+	} {
+		if value != "" {
+			values[name] = value
+		}
 	}
 	for name, value := range values {
 		if slices.Contains(system, name) || slices.Contains(system, "All") {

@@ -17,13 +17,16 @@ import (
 
 var queueNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-// sqsQueue is a standard queue.
+const queueNameMax = 80 // with .fifo
+
+// sqsQueue is a standard or a FIFO queue.
 type sqsQueue struct {
 	*queue.Queue
 	arn, name string
 	created   time.Time
 	bytes     atomic.Int64 // MaximumMessageSize
 	redrive   atomic.Pointer[string]
+	fifo      atomic.Pointer[fifoSettings] // nil of a standard queue
 }
 
 func (q *sqsQueue) messageBytes() int { return int(q.bytes.Load()) }
@@ -46,6 +49,8 @@ type Message struct {
 	Attributes map[string]Attribute
 	// GroupID is the message group, "" if none.
 	GroupID string
+	// DeduplicationID and SequenceNumber are those of a FIFO queue, "" in others.
+	DeduplicationID, SequenceNumber string
 	// Arrived is by the stand-in's clock.
 	Arrived time.Time
 }
@@ -81,7 +86,7 @@ func (s *Server) Messages(queueARN string) []Message {
 	arrived := q.Arrived()
 	out := make([]Message, len(arrived))
 	for i, m := range arrived {
-		out[i] = Message{ID: m.ID, Body: m.Body, GroupID: m.GroupID, Arrived: m.Sent}
+		out[i] = Message{ID: m.ID, Body: m.Body, GroupID: m.GroupID, DeduplicationID: m.DeduplicationID, SequenceNumber: m.SequenceNumber, Arrived: m.Sent}
 		for name, a := range m.Attributes {
 			if out[i].Attributes == nil {
 				out[i].Attributes = make(map[string]Attribute, len(m.Attributes))
@@ -131,11 +136,12 @@ func defaults() map[string]string {
 }
 
 func (s *Server) addQueue(name string, attributes map[string]string) (*sqsQueue, *refusal) {
-	if strings.HasSuffix(name, ".fifo") || attributes["FifoQueue"] != "" {
-		return nil, invalidValue("FIFO queues are not here")
+	base, fifo := strings.CutSuffix(name, ".fifo")
+	if fifo != (attributes["FifoQueue"] == "true") {
+		return nil, invalidValue("the name of a FIFO queue ends in .fifo and FifoQueue is true; of others neither")
 	}
-	if !queueNamePattern.MatchString(name) {
-		return nil, invalidValue("a queue's name has 1 to 80 letters, digits, hyphens and underscores")
+	if !queueNamePattern.MatchString(base) || len(name) > queueNameMax {
+		return nil, invalidValue("a queue's name has 1 to 80 letters, digits, hyphens and underscores, with .fifo if it ends so")
 	}
 	all := defaults()
 	maps.Copy(all, attributes)
@@ -152,7 +158,10 @@ func (s *Server) addQueue(name string, attributes map[string]string) (*sqsQueue,
 		}
 		return q, nil
 	}
-	q := &sqsQueue{Queue: queue.New(queue.Settings{}), arn: arn, name: name, created: s.now()}
+	q := &sqsQueue{Queue: queue.New(queue.Settings{FIFO: fifo}), arn: arn, name: name, created: s.now()}
+	if fifo {
+		q.fifo.Store(&fifoSettings{scope: dedupQueue, throughput: limitPerQueue})
+	}
 	if r := s.configure(q, all); r != nil {
 		return nil, r
 	}
@@ -174,12 +183,19 @@ func (q *sqsQueue) attributes() map[string]string {
 	if text := q.redrive.Load(); text != nil {
 		out["RedrivePolicy"] = *text
 	}
+	if f := q.fifo.Load(); f != nil {
+		maps.Copy(out, f.attributes())
+	}
 	return out
 }
 
 // configure sets attributes after checking all of them. The caller holds mu.
 func (s *Server) configure(q *sqsQueue, attributes map[string]string) *refusal {
 	set, size, redrive := q.Settings(), q.messageBytes(), q.redrive.Load()
+	fifo, r := configureFIFO(q.fifo.Load(), attributes)
+	if r != nil {
+		return r
+	}
 	for key, value := range attributes {
 		if key == "RedrivePolicy" {
 			dead, receives, r := s.parseRedrive(q, value)
@@ -191,6 +207,8 @@ func (s *Server) configure(q *sqsQueue, attributes map[string]string) *refusal {
 		}
 		least, most := 0, 0
 		switch key {
+		case "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit":
+			continue
 		case "VisibilityTimeout":
 			most = 43_200
 		case "DelaySeconds":
@@ -222,6 +240,8 @@ func (s *Server) configure(q *sqsQueue, attributes map[string]string) *refusal {
 			size = n
 		}
 	}
+	set.PerGroup = fifo != nil && fifo.scope == dedupGroup
+	q.fifo.Store(fifo)
 	q.Configure(set)
 	q.bytes.Store(int64(size))
 	q.redrive.Store(redrive)
@@ -244,6 +264,9 @@ func (s *Server) parseRedrive(q *sqsQueue, text string) (*queue.Queue, int, *ref
 	dead := s.queues[p.DeadLetterTargetARN]
 	if dead == nil || dead == q {
 		return nil, 0, invalidValue("deadLetterTargetArn must be another queue that exists")
+	}
+	if dead.isFIFO() != q.isFIFO() {
+		return nil, 0, invalidValue("the dead-letter queue of a FIFO queue is a FIFO queue, that of a standard queue a standard one")
 	}
 	return dead.Queue, n, nil
 }

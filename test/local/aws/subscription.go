@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,10 +12,10 @@ import (
 // subscription hands the notifications of a topic to a queue, by a goroutine of its own.
 type subscription struct {
 	arn, topicARN, queueARN string
-	raw                     atomic.Bool
+	settings                atomic.Pointer[subscriptionSettings]
 	in                      chan notification // bounded; a publisher waits when it is full
 	stop                    chan struct{}     // closed by Unsubscribe and DeleteTopic
-	discarded               atomic.Int64
+	discarded, filtered     atomic.Int64
 }
 
 // deliveryQueue is how many notifications wait for a subscription's goroutine.
@@ -25,11 +24,7 @@ const deliveryQueue = 1_000
 // Subscribe subscribes a queue to a topic and returns the subscription's ARN. raw delivers the message itself instead of
 // the JSON envelope, and its attributes as attributes of the queue's message.
 func (s *Server) Subscribe(topicARN, queueARN string, raw bool) (string, error) {
-	arn, r := s.addSubscription(topicARN, queueARN, raw)
-	if r != nil {
-		return "", fmt.Errorf("subscribe %s to %s: %s", queueARN, topicARN, r.text)
-	}
-	return arn, nil
+	return s.SubscribeFiltered(topicARN, queueARN, SubscriptionOptions{Raw: raw})
 }
 
 // Discarded is how many notifications a subscription could not deliver: raw ones with more than ten attributes, ones above
@@ -44,13 +39,15 @@ func (s *Server) Discarded(subscriptionARN string) int {
 	return 0
 }
 
-func (s *Server) addSubscription(topicARN, queueARN string, raw bool) (string, *refusal) {
+func (s *Server) addSubscription(topicARN, queueARN string, settings *subscriptionSettings) (string, *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.topics[topicARN]
 	switch {
 	case t == nil:
 		return "", notFound("Topic does not exist")
+	case strings.HasSuffix(queueARN, ".fifo") && t.fifo == nil:
+		return "", invalidParameter("Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
 	case s.queues[queueARN] == nil:
 		return "", standInParameter("the queue %s does not exist", queueARN)
 	case s.closed:
@@ -58,7 +55,7 @@ func (s *Server) addSubscription(topicARN, queueARN string, raw bool) (string, *
 	}
 	for _, sub := range t.subscriptions {
 		if sub.queueARN == queueARN {
-			if sub.raw.Load() != raw {
+			if !sub.settings.Load().same(settings) {
 				return "", standInParameter("the subscription exists with different attributes")
 			}
 			return sub.arn, nil
@@ -68,7 +65,7 @@ func (s *Server) addSubscription(topicARN, queueARN string, raw bool) (string, *
 		arn: topicARN + ":" + uuid.NewString(), topicARN: topicARN, queueARN: queueARN,
 		in: make(chan notification, deliveryQueue), stop: make(chan struct{}),
 	}
-	sub.raw.Store(raw)
+	sub.settings.Store(settings)
 	t.subscriptions = append(slices.Clone(t.subscriptions), sub)
 	s.subscriptions[sub.arn] = sub
 	s.workers.Go(func() { s.deliverAll(sub) })
@@ -91,33 +88,16 @@ func (s *Server) subscribe(c *call) (any, *refusal) {
 	if parts := strings.Split(endpoint, ":"); len(parts) != 6 || parts[0] != "arn" || parts[2] != serviceSQS {
 		return nil, invalidParameter("SQS endpoint ARN")
 	}
-	if strings.HasSuffix(endpoint, ".fifo") {
-		return nil, invalidParameter("Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
+	settings, r := parseSettings(attributes)
+	if r != nil {
+		return nil, r
 	}
-	raw := false
-	for key, value := range attributes {
-		if raw, r = parseRaw(key, value); r != nil {
-			return nil, r
-		}
-	}
-	arn, r := s.addSubscription(t.arn, endpoint, raw)
+	arn, r := s.addSubscription(t.arn, endpoint, settings)
 	if r != nil {
 		return nil, r
 	}
 	c.effect = "subscribed"
 	return struct{ SubscriptionArn string }{arn}, nil
-}
-
-// parseRaw reads the only subscription attribute there is.
-func parseRaw(key, value string) (bool, *refusal) {
-	if key != "RawMessageDelivery" {
-		return false, standInParameter("subscription attribute %s is not here", key)
-	}
-	switch value {
-	case "true", "false":
-		return value == "true", nil
-	}
-	return false, invalidParameter("Attributes Reason: RawMessageDelivery: Invalid value [%s]. Must be true or false.", value)
 }
 
 // findSubscription is the subscription of the call's SubscriptionArn.
@@ -191,10 +171,15 @@ func (s *Server) subscriptionAttributes(c *call) (any, *refusal) {
 	if r != nil {
 		return nil, r
 	}
-	return attributesResult(map[string]string{
+	settings := sub.settings.Load()
+	values := map[string]string{
 		"SubscriptionArn": sub.arn, "TopicArn": sub.topicARN, "Owner": s.config.Account, "Protocol": serviceSQS, "Endpoint": sub.queueARN,
-		"RawMessageDelivery": strconv.FormatBool(sub.raw.Load()), "PendingConfirmation": "false", "ConfirmationWasAuthenticated": "true",
-	}), nil
+		"RawMessageDelivery": strconv.FormatBool(settings.raw), "PendingConfirmation": "false", "ConfirmationWasAuthenticated": "true",
+	}
+	if settings.policy != nil {
+		values["FilterPolicy"], values["FilterPolicyScope"] = settings.policy.String(), string(settings.scope)
+	}
+	return attributesResult(values), nil
 }
 
 func (s *Server) setSubscriptionAttributes(c *call) (any, *refusal) {
@@ -202,11 +187,13 @@ func (s *Server) setSubscriptionAttributes(c *call) (any, *refusal) {
 	if r != nil {
 		return nil, r
 	}
-	raw, r := parseRaw(c.form.text("AttributeName"), c.form.text("AttributeValue"))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	settings, r := sub.settings.Load().with(c.form.text("AttributeName"), c.form.text("AttributeValue"))
 	if r != nil {
 		return nil, r
 	}
-	sub.raw.Store(raw)
+	sub.settings.Store(settings)
 	c.effect = "subscription attribute set"
 	return nil, nil
 }

@@ -19,16 +19,18 @@ const (
 	messageBytesMin     = 1_024
 	messageBytesMax     = 1_048_576
 
-	listPage = 100 // topics or subscriptions an answer
+	topicNameMax = 256 // with .fifo
+	listPage     = 100 // topics or subscriptions an answer
 )
 
 var topicNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 
-// topic is a standard topic. The server's lock guards it.
+// topic is a standard or a FIFO topic. The server's lock guards it.
 type topic struct {
 	arn           string
 	attributes    map[string]string // :: those that were set
 	messageBytes  int
+	fifo          *fifoTopic      // nil of a standard topic
 	subscriptions []*subscription // replaced, never changed in place
 }
 
@@ -60,19 +62,17 @@ func (s *Server) addTopic(name string, attributes map[string]string) (string, *r
 	fifo := attributes["FifoTopic"]
 	base, suffixed := strings.CutSuffix(name, ".fifo")
 	switch {
-	case fifo == "true" && suffixed:
-		return "", standInParameter("FIFO topics are not here")
-	case suffixed || fifo == "true":
+	case suffixed != (fifo == "true"):
 		return "", invalidParameter("Topic Name")
-	case fifo != "" && fifo != "false":
+	case fifo != "" && fifo != "true" && fifo != "false":
 		return "", standInParameter("FifoTopic must be true or false")
-	case !topicNamePattern.MatchString(base):
+	case !topicNamePattern.MatchString(base) || len(name) > topicNameMax:
 		return "", invalidParameter("Topic Name")
 	}
 	attributes = maps.Clone(attributes)
 	delete(attributes, "FifoTopic")
 	for key, value := range attributes {
-		if r := checkTopicAttribute(key, value); r != nil {
+		if r := checkTopicAttribute(key, value, suffixed); r != nil {
 			return "", r
 		}
 	}
@@ -88,6 +88,10 @@ func (s *Server) addTopic(name string, attributes map[string]string) (string, *r
 		return arn, nil
 	}
 	t := &topic{arn: arn, attributes: make(map[string]string), messageBytes: messageBytesDefault}
+	if suffixed {
+		t.fifo = &fifoTopic{}
+		maps.Copy(t.attributes, fifoTopicDefaults())
+	}
 	for key, value := range attributes {
 		t.set(key, value)
 	}
@@ -95,8 +99,10 @@ func (s *Server) addTopic(name string, attributes map[string]string) (string, *r
 	return arn, nil
 }
 
-func checkTopicAttribute(key, value string) *refusal {
+func checkTopicAttribute(key, value string, fifo bool) *refusal {
 	switch key {
+	case "ContentBasedDeduplication", "FifoThroughputScope":
+		return checkFIFOTopicAttribute(key, value, fifo)
 	case "DisplayName":
 		if len(value) > 100 {
 			return standInParameter("DisplayName has more than 100 characters")
@@ -223,7 +229,7 @@ func (s *Server) setTopicAttributes(c *call) (any, *refusal) {
 		return nil, r
 	}
 	key, value := c.form.text("AttributeName"), c.form.text("AttributeValue")
-	if r := checkTopicAttribute(key, value); r != nil {
+	if r := checkTopicAttribute(key, value, t.fifo != nil); r != nil {
 		return nil, r
 	}
 	s.mu.Lock()

@@ -59,7 +59,7 @@ func TestTopicRefusals(t *testing.T) {
 			return err
 		}
 		refused(t, create("a", map[string]string{"FifoTopic": "true"}), "InvalidParameter", "Invalid parameter: Topic Name")
-		refused(t, create("a.fifo", map[string]string{"FifoTopic": "true"}), "InvalidParameter", "stand-in: FIFO topics are not here")
+		refused(t, create("a.fifo", map[string]string{"FifoTopic": "false"}), "InvalidParameter", "Invalid parameter: Topic Name")
 		refused(t, create("a", map[string]string{"KmsMasterKeyId": "x"}), "InvalidParameter", "stand-in: topic attribute KmsMasterKeyId is not here")
 		refused(t, create("a", map[string]string{"MaximumMessageSize": "1023"}), "InvalidParameter", "stand-in: MaximumMessageSize must be a number from 1024 to 1048576")
 		_, err := client.TagResource(ctx, &sns.TagResourceInput{ResourceArn: &l.topic, Tags: nil})
@@ -134,7 +134,7 @@ func TestSubscriptions(t *testing.T) {
 			t.Errorf("RawMessageDelivery is not false after setting it: %v", err)
 		}
 		refused(t, set("RawMessageDelivery", "yes"), "InvalidParameter", "Invalid parameter: Attributes Reason: RawMessageDelivery: Invalid value [yes]. Must be true or false.")
-		refused(t, set("FilterPolicy", "{}"), "InvalidParameter", "stand-in: subscription attribute FilterPolicy is not here")
+		refused(t, set("DeliveryPolicy", "{}"), "InvalidParameter", "stand-in: subscription attribute DeliveryPolicy is not here")
 		for range 2 {
 			if _, err := client.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: arn}); err != nil {
 				t.Errorf("Unsubscribe = %v, want it to succeed twice", err)
@@ -159,7 +159,7 @@ func TestSubscribeRefusals(t *testing.T) {
 			{"FIFO queue", "InvalidParameter", "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics", "sqs", l.queueARN + ".fifo", "", ""},
 			{"unknown queue", "InvalidParameter", "stand-in: the queue " + l.queueARN + "2 does not exist", "sqs", l.queueARN + "2", "", ""},
 			{"other protocol", "InvalidParameter", `stand-in: protocol "https" is not here; sqs is`, "https", "https://example.test", "", ""},
-			{"filter policy", "InvalidParameter", "stand-in: subscription attribute FilterPolicy is not here", "sqs", l.queueARN, "FilterPolicy", "{}"},
+			{"filter policy", "InvalidParameter", "Invalid parameter: Attributes Reason: FilterPolicy: Unrecognized match type wildcard", "sqs", l.queueARN, "FilterPolicy", `{"a":[{"wildcard":"x*"}]}`},
 			{"dead letters", "InvalidParameter", "stand-in: subscription attribute RedrivePolicy is not here", "sqs", l.queueARN, "RedrivePolicy", "{}"},
 			{"raw, in another case", "InvalidParameter", "Invalid parameter: Attributes Reason: RawMessageDelivery: Invalid value [True]. Must be true or false.", "sqs", l.queueARN, "RawMessageDelivery", "True"},
 			{"there, otherwise", "InvalidParameter", "stand-in: the subscription exists with different attributes", "sqs", l.queueARN, "RawMessageDelivery", "false"},

@@ -9,62 +9,73 @@ import (
 // tagPrefix is that of the keys of a session's tags, in lower case.
 const tagPrefix = "aws:principaltag/"
 
-// condition is true if the request's value of key matches one of the patterns.
+// leadingKeys holds several values, one for each partition key of a request.
+const leadingKeys = "dynamodb:LeadingKeys"
+
+// condition is a test of one key.
 type condition struct {
+	op       operator
 	key      string // lower case
-	match    func(pattern, value string) bool
 	patterns []string
 }
 
 // conditions reads the Condition element. keys are those it may test, besides aws:PrincipalTag/….
-func conditions(o object, keys ...string) ([]condition, error) {
+func conditions(o object, known func(string) (operator, bool), keys ...string) ([]condition, error) {
 	element, there := o["Condition"]
 	if !there {
 		return nil, nil
 	}
-	operators, ok := element.(object)
+	operators, ok := objectOf(element)
 	if !ok {
 		return nil, fmt.Errorf(`element "Condition" must be an object`)
 	}
 	var list []condition
-	for operator, element := range operators {
-		match, known := operatorOf(operator)
-		if !known {
-			return nil, fmt.Errorf("condition operator %q is not evaluated; only StringEquals, StringLike and ArnEquals are", operator)
-		}
-		tests, ok := element.(object)
+	for _, name := range operators.names() {
+		op, ok := known(name)
 		if !ok {
-			return nil, fmt.Errorf("condition operator %q must hold an object", operator)
+			return nil, fmt.Errorf("condition operator %q is not evaluated", name)
 		}
-		for key := range tests {
+		tests, ok := objectOf(operators[name])
+		if !ok {
+			return nil, fmt.Errorf("condition operator %q must hold an object", name)
+		}
+		for _, key := range tests.names() {
 			if !knownKey(key, keys) {
 				return nil, fmt.Errorf("condition key %q is not evaluated; only %s and aws:PrincipalTag/… are", key, strings.Join(keys, ", "))
 			}
-			patterns, err := tests.strings(key)
+			if strings.EqualFold(key, leadingKeys) && op.values == theOne && !op.null {
+				return nil, fmt.Errorf("condition key %q holds several values: operator %q needs ForAllValues: or ForAnyValue: in front", key, name)
+			}
+			patterns, err := op.patterns(tests, key)
 			if err != nil {
-				return nil, fmt.Errorf("condition operator %q: %w", operator, err)
+				return nil, fmt.Errorf("condition operator %q: %w", name, err)
 			}
-			for _, p := range patterns {
-				if operator == "ArnEquals" && len(arnParts(p)) != 6 {
-					return nil, fmt.Errorf("condition operator %q: %q is not an ARN of six parts", operator, p)
-				}
-			}
-			list = append(list, condition{key: strings.ToLower(key), match: match, patterns: patterns})
+			list = append(list, condition{op: op, key: strings.ToLower(key), patterns: patterns})
 		}
 	}
 	return list, nil
 }
 
-func operatorOf(name string) (match func(pattern, value string) bool, known bool) {
-	switch name {
-	case "StringEquals":
-		return func(pattern, value string) bool { return pattern == value }, true
-	case "StringLike":
-		return like, true
-	case "ArnEquals":
-		return arnLike, true
+// holds tells whether the values that a request has for the key meet the condition; none means that it lacks the key.
+// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+func (c condition) holds(values []string) bool {
+	if c.op.null {
+		return slices.ContainsFunc(c.patterns, func(p string) bool { return strings.EqualFold(p, "true") == (len(values) == 0) })
 	}
-	return nil, false
+	one := func(value string) bool {
+		return slices.ContainsFunc(c.patterns, func(p string) bool { return c.op.match(p, value) }) != c.op.negated
+	}
+	switch {
+	case len(values) == 0 && c.op.ifExists:
+		return true
+	case c.op.values == forAll:
+		return !slices.ContainsFunc(values, func(v string) bool { return !one(v) })
+	case c.op.values == forAny:
+		return slices.ContainsFunc(values, one)
+	case len(values) == 0:
+		return c.op.negated
+	}
+	return one(values[0])
 }
 
 // knownKey compares without regard to case, as AWS does with names of keys.

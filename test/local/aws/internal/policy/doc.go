@@ -4,6 +4,8 @@
 // policy says of a request.
 //
 // It promises that nothing is ignored: an element, operator, key, variable or principal that it does not evaluate is an
-// error that names it, so a policy that loads means here what it means at AWS. It evaluates StringEquals, StringLike and
-// ArnEquals; a condition on a key that the request lacks is false.
+// error that names it, so a policy that loads means here what it means at AWS. In both kinds it evaluates StringEquals,
+// StringLike, ArnEquals, ArnLike, their negations, their IfExists forms and Null; in identity policies also
+// StringEqualsIgnoreCase, Bool, the Date operators, ForAnyValue: and ForAllValues:. A condition on a key that the request
+// lacks is false, a negated one true.
 package policy

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/trustbridge/trustbridge/test/local/aws/internal/strictjson"
 )
 
 // TrustService is the only principal a trust policy may name.
@@ -54,7 +56,7 @@ func parse(what, text string, one func(object) (statement, error)) (Document, er
 	if err != nil {
 		return Document{}, fmt.Errorf("read %s: %w", what, err)
 	}
-	top, ok := root.(object)
+	top, ok := objectOf(root)
 	if !ok {
 		return Document{}, fmt.Errorf("read %s: it must be a JSON object", what)
 	}
@@ -71,7 +73,7 @@ func parse(what, text string, one func(object) (statement, error)) (Document, er
 	}
 	var list []any
 	switch s := top["Statement"].(type) {
-	case object:
+	case strictjson.Object:
 		list = []any{s}
 	case []any:
 		list = s
@@ -81,7 +83,7 @@ func parse(what, text string, one func(object) (statement, error)) (Document, er
 	}
 	var d Document
 	for i, item := range list {
-		o, ok := item.(object)
+		o, ok := objectOf(item)
 		if !ok {
 			return Document{}, fmt.Errorf("read %s: statement %d: it must be an object", what, i+1)
 		}
@@ -103,7 +105,7 @@ func trustStatement(o object) (statement, error) {
 	if s.deny, err = effect(o); err != nil {
 		return statement{}, err
 	}
-	principal, ok := o["Principal"].(object)
+	principal, ok := objectOf(o["Principal"])
 	if !ok {
 		return statement{}, fmt.Errorf(`principal must be {"Service": %q}`, TrustService)
 	}
@@ -131,7 +133,7 @@ func trustStatement(o object) (statement, error) {
 		}
 		s.actions = append(s.actions, strings.ToLower(action))
 	}
-	s.conditions, err = conditions(o, "aws:SourceArn", "aws:SourceAccount", "sts:SourceIdentity", "sts:RoleSessionName")
+	s.conditions, err = conditions(o, trustOperator, "aws:SourceArn", "aws:SourceAccount", "sts:SourceIdentity", "sts:RoleSessionName")
 	return s, err
 }
 
@@ -174,7 +176,8 @@ func identityStatement(o object) (statement, error) {
 		}
 		s.resources = append(s.resources, r)
 	}
-	s.conditions, err = conditions(o, "aws:PrincipalArn", "aws:PrincipalAccount", "aws:RequestedRegion")
+	s.conditions, err = conditions(o, identityOperator, "aws:PrincipalArn", "aws:PrincipalAccount", "aws:RequestedRegion",
+		"aws:SecureTransport", "aws:CurrentTime", "aws:TokenIssueTime", "dynamodb:EnclosingOperation", leadingKeys)
 	return s, err
 }
 

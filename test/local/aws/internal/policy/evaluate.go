@@ -32,17 +32,17 @@ func (v Verdict) String() string {
 }
 
 // Keys are the condition keys of a request, for example aws:SourceArn. Names are compared without regard to case. A key
-// that is not set is missing, which makes every condition on it false.
+// that is not set is missing: positive conditions on it are false, negated ones true.
 type Keys struct {
-	values map[string]string // :: lower-case name → value
+	values map[string][]string // :: lower-case name → values
 }
 
-// Set sets a key.
-func (k *Keys) Set(name, value string) {
+// Set sets a key; only dynamodb:LeadingKeys has more than one value.
+func (k *Keys) Set(name string, values ...string) {
 	if k.values == nil {
-		k.values = make(map[string]string)
+		k.values = make(map[string][]string)
 	}
-	k.values[strings.ToLower(name)] = value
+	k.values[strings.ToLower(name)] = values
 }
 
 // SetTags sets aws:PrincipalTag/NAME for each tag.
@@ -88,8 +88,7 @@ func (s statement) applies(r Request) bool {
 		}
 	}
 	for _, c := range s.conditions {
-		value, there := r.Keys.values[c.key]
-		if !there || !slices.ContainsFunc(c.patterns, func(p string) bool { return c.match(p, value) }) {
+		if !c.holds(r.Keys.values[c.key]) {
 			return false
 		}
 	}

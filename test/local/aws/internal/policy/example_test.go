@@ -11,5 +11,5 @@ func ExampleParseIdentity() {
 		"Effect": "Allow", "Action": "sns:Publish", "Resource": "*", "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
 	}}`)
 	fmt.Println(err)
-	// Output: read policy: statement 1: condition operator "IpAddress" is not evaluated; only StringEquals, StringLike and ArnEquals are
+	// Output: read policy: statement 1: condition operator "IpAddress" is not evaluated
 }

@@ -1,12 +1,12 @@
 package policy
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/trustbridge/trustbridge/test/local/aws/internal/strictjson"
 )
 
 const (
@@ -16,80 +16,27 @@ const (
 )
 
 // object is a JSON object whose member names are distinct.
-type object map[string]any
+type object strictjson.Object
 
-// decode reads JSON into object, []any, string, json.Number, bool and nil. Unlike encoding/json it refuses a member name
-// that is there twice: one of the two would be ignored.
 func decode(text string) (any, error) {
 	if len(text) > bytesMax {
 		return nil, fmt.Errorf("it has %d bytes, more than %d", len(text), bytesMax)
 	}
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	v, err := value(d, 0)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("something follows the JSON value")
-	}
-	return v, nil
+	return strictjson.Decode([]byte(text), depthMax)
 }
 
-func value(d *json.Decoder, depth int) (any, error) {
-	if depth > depthMax {
-		return nil, fmt.Errorf("it is nested deeper than %d", depthMax)
-	}
-	token, err := d.Token()
-	if err != nil {
-		return nil, fmt.Errorf("it is not JSON: %w", err)
-	}
-	delim, ok := token.(json.Delim)
-	if !ok {
-		return token, nil
-	}
-	if delim == '[' {
-		list := []any{}
-		for d.More() {
-			v, err := value(d, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		return list, end(d)
-	}
-	o := object{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return nil, fmt.Errorf("it is not JSON: %w", err)
-		}
-		name, ok := token.(string)
-		if !ok {
-			return nil, fmt.Errorf("it is not JSON: a member has no name")
-		}
-		if _, there := o[name]; there {
-			return nil, fmt.Errorf("member %q is there twice", name)
-		}
-		if o[name], err = value(d, depth+1); err != nil {
-			return nil, err
-		}
-	}
-	return o, end(d)
+// objectOf is a value as an object.
+func objectOf(v any) (object, bool) {
+	o, ok := v.(strictjson.Object)
+	return object(o), ok
 }
 
-// end reads the bracket that closes a list or an object.
-func end(d *json.Decoder) error {
-	if _, err := d.Token(); err != nil {
-		return fmt.Errorf("it is not JSON: %w", err)
-	}
-	return nil
-}
+// names are the members' names, sorted, so that of several errors it is always the same one that is told.
+func (o object) names() []string { return slices.Sorted(maps.Keys(o)) }
 
 // only refuses members other than names.
 func (o object) only(names ...string) error {
-	for name := range o {
+	for _, name := range o.names() {
 		if !slices.Contains(names, name) {
 			return fmt.Errorf("element %q is not evaluated; only %s are", name, strings.Join(names, ", "))
 		}

@@ -63,10 +63,12 @@ func TestTrust(t *testing.T) {
 func TestTrustThatDoesNotLoad(t *testing.T) {
 	whole := trust(``, ``)
 	for _, tt := range []struct{ name, policy, names string }{
-		{"negated operator", trust(`"StringNotEquals":{"aws:PrincipalTag/x509Subject/CN":"x"}`, ``), `"StringNotEquals"`},
-		{"IfExists", trust(`"StringEqualsIfExists":{"aws:PrincipalTag/x509Subject/CN":"x"}`, ``), `"StringEqualsIfExists"`},
+		{"case ignored", trust(`"StringEqualsIgnoreCase":{"aws:PrincipalTag/x509Subject/CN":"x"}`, ``), `"StringEqualsIgnoreCase"`},
+		{"boolean", trust(`"Bool":{"aws:PrincipalTag/x509Subject/CN":"true"}`, ``), `"Bool"`},
+		{"time", trust(`"DateLessThan":{"aws:CurrentTime":"2026-12-01T12:00:00Z"}`, ``), `"DateLessThan"`},
 		{"set operator", trust(`"ForAnyValue:StringEquals":{"aws:PrincipalTag/x509Subject/CN":"x"}`, ``), `"ForAnyValue:StringEquals"`},
-		{"Null", trust(`"Null":{"aws:PrincipalTag/x509Subject/CN":"true"}`, ``), `"Null"`},
+		{"Null of neither true nor false", trust(`"Null":{"aws:PrincipalTag/x509Subject/CN":"x"}`, ``), `"Null"`},
+		{"Null if it exists", trust(`"NullIfExists":{"aws:PrincipalTag/x509Subject/CN":"true"}`, ``), `"NullIfExists"`},
 		{"operator in another case", trust(`"stringequals":{"aws:SourceAccount":"x"}`, ``), `"stringequals"`},
 		{"unknown key", trust(`"StringEquals":{"aws:SourceIp":"10.0.0.1"}`, ``), `"aws:SourceIp"`},
 		{"tag key without a name", trust(`"StringEquals":{"aws:PrincipalTag/":"x"}`, ``), `"aws:PrincipalTag/"`},
@@ -153,8 +155,8 @@ func TestIdentity(t *testing.T) {
 		{"action without a service", `{"Effect":"Allow","Action":"Publish","Resource":"*"}`, `"Publish"`},
 		{"resource that is no ARN", `{"Effect":"Allow","Action":"*","Resource":"orders"}`, `"orders"`},
 		{"resource with a variable", `{"Effect":"Allow","Action":"*","Resource":"arn:aws:sns:a:b:${aws:username}"}`, "aws:username"},
-		{"key that is not evaluated", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SecureTransport":"true"}}}`, `"aws:SecureTransport"`},
-		{"operator that is not evaluated", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}`, `"Bool"`},
+		{"key that is not evaluated", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceVpc":"x"}}}`, `"aws:SourceVpc"`},
+		{"operator that is not evaluated", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NumericLessThan":{"aws:SecureTransport":"1"}}}`, `"NumericLessThan"`},
 		{"Sid that is no text", `{"Sid":1,"Effect":"Allow","Action":"*","Resource":"*"}`, "Sid"},
 	} {
 		t.Run("refuses "+tt.name, func(t *testing.T) {

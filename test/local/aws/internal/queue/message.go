@@ -41,6 +41,10 @@ type Message struct {
 	Attributes map[string]Attribute
 	// GroupID is the message group, "" if none.
 	GroupID string
+	// DeduplicationID tells repeats apart in a FIFO queue, "" in others.
+	DeduplicationID string
+	// SequenceNumber is what a FIFO queue gave it, 20 digits; "" in others.
+	SequenceNumber string
 	// SenderID is who sent it.
 	SenderID string
 	// Sent is when it was sent, by the clock of the sender.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/trustbridge/trustbridge/test/local/aws/internal/fifo"
 )
 
 // arrivedMax bounds what [Queue.Arrived] remembers; [Queue.Count] goes on counting.
@@ -34,6 +36,10 @@ type Settings struct {
 	Dead *Queue
 	// MaxReceives is positive if Dead is set.
 	MaxReceives int
+	// FIFO makes it a FIFO queue; it does not change in a queue's life.
+	FIFO bool
+	// PerGroup makes deduplication ids of a FIFO queue count within their message group only.
+	PerGroup bool
 }
 
 // Queue is a queue. All methods may be called from many goroutines.
@@ -42,6 +48,7 @@ type Queue struct {
 
 	mu       sync.Mutex // guards the fields below; never held while another queue's is taken
 	settings Settings
+	ledger   fifo.Ledger       // of a FIFO queue
 	waiting  []*entry          // :: in order of arrival
 	byID     map[string]*entry // :: message id → entry of waiting
 	arrived  []Message
@@ -89,10 +96,36 @@ func (q *Queue) Configure(s Settings) {
 	q.settings = s
 }
 
-// Send takes a message. A negative delay means the queue's.
-func (q *Queue) Send(m Message, delay time.Duration) {
+// Send takes a message and returns it as it was taken. A negative delay means the queue's. A FIFO queue gives it a sequence
+// number; a repeat of a deduplication id, by the times at which the messages were sent, is returned with the first's ID and
+// sequence number and does not arrive.
+func (q *Queue) Send(m Message, delay time.Duration) Message {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.settings.FIFO {
+		scope := ""
+		if q.settings.PerGroup {
+			scope = m.GroupID
+		}
+		receipt, repeat := q.ledger.Accept(scope, m.DeduplicationID, m.ID, m.Sent)
+		m.ID, m.SequenceNumber = receipt.MessageID, receipt.SequenceNumber
+		if repeat {
+			return m
+		}
+	}
+	q.put(m, delay)
+	return m
+}
+
+// move takes a message from another queue as it is, whatever its deduplication id.
+func (q *Queue) move(m Message) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.put(m, 0)
+}
+
+// put adds a message. The caller holds mu.
+func (q *Queue) put(m Message, delay time.Duration) {
 	now := time.Now()
 	if delay < 0 {
 		delay = q.settings.Delay
@@ -114,7 +147,8 @@ func (q *Queue) wake() {
 }
 
 // Receive takes up to most visible messages and makes them invisible. If there are none it waits for one, until wait or
-// ctx ends. Negative durations mean the queue's. A message received too often goes to the dead-letter queue instead.
+// ctx ends. Negative durations mean the queue's. A message received too often goes to the dead-letter queue instead. A FIFO
+// queue hands out no message of a group while an earlier one of it is invisible.
 func (q *Queue) Receive(ctx context.Context, most int, wait, visibility time.Duration) []Received {
 	settings := q.Settings()
 	if wait < 0 {
@@ -127,7 +161,7 @@ func (q *Queue) Receive(ctx context.Context, most int, wait, visibility time.Dur
 	for {
 		taken, dead, next, changed := q.take(most, visibility)
 		for _, m := range dead {
-			settings.Dead.Send(m, 0)
+			settings.Dead.move(m)
 		}
 		left := time.Until(deadline)
 		if len(taken) > 0 || left <= 0 || changed == nil {
@@ -155,6 +189,7 @@ func (q *Queue) take(most int, visibility time.Duration) (taken []Received, dead
 	defer q.mu.Unlock()
 	now := time.Now()
 	kept := q.waiting[:0]
+	held := make(map[string]bool) // message groups of which a message is not visible
 	for i, e := range q.waiting {
 		if len(taken) == most {
 			kept = append(kept, q.waiting[i:]...)
@@ -166,7 +201,11 @@ func (q *Queue) take(most int, visibility time.Duration) (taken []Received, dead
 		case q.settings.Retention > 0 && now.Sub(e.kept) >= q.settings.Retention:
 			delete(q.byID, e.message.ID)
 			continue
+		case held[e.message.GroupID]:
 		case e.visible.After(now):
+			if q.settings.FIFO {
+				held[e.message.GroupID] = true
+			}
 			if next.IsZero() || e.visible.Before(next) {
 				next = e.visible
 			}

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
@@ -106,6 +108,19 @@ func fromSDKQueue(t *testing.T, key Key) wire {
 	})
 	if !errors.Is(err, errCaptured) {
 		t.Fatalf("SendMessage: %v, want the request captured", err)
+	}
+	return c.wire
+}
+
+// fromSDKTable is a PutItem as the Go SDK signs it, now.
+func fromSDKTable(t *testing.T, key Key) wire {
+	t.Helper()
+	var c capture
+	_, err := dynamodb.NewFromConfig(sdkConfig(&c, key)).PutItem(t.Context(), &dynamodb.PutItemInput{
+		TableName: aws.String("events"), Item: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "a"}},
+	})
+	if !errors.Is(err, errCaptured) {
+		t.Fatalf("PutItem: %v, want the request captured", err)
 	}
 	return c.wire
 }

@@ -1,0 +1,29 @@
+package template_test
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/trustbridge/trustbridge/test/local/aws/internal/template"
+)
+
+func ExampleRead() {
+	text := `
+Parameters:
+  Topic: {Type: String, Default: orders}
+Resources:
+  Publisher:
+    Type: AWS::IAM::Role
+    Properties:
+      Path: /demo/
+      AssumeRolePolicyDocument: {Version: '2012-10-17', Statement: []}
+      Policies:
+        - PolicyName: publish
+          PolicyDocument:
+            Statement: {Effect: Allow, Action: sns:Publish, Resource: !Sub 'arn:${AWS::Partition}:sns:*:*:${Topic}'}
+`
+	names := template.Names{Partition: "aws", Region: "eu-central-1", Account: "111122223333"}
+	t, err := template.Read(strings.NewReader(text), map[string]string{"Topic": "invoices"}, names)
+	fmt.Println(t.Roles[0].Name, t.Roles[0].Policies["publish"], err)
+	// Output: demo/Publisher {"Statement":{"Action":"sns:Publish","Effect":"Allow","Resource":"arn:aws:sns:*:*:invoices"}} <nil>
+}
