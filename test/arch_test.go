@@ -43,9 +43,11 @@ var rooms = map[string]struct {
 	"shared/keystore":      {},
 	"shared/binding":       {},
 	"shared/telemetry":     {},
+	// How it ships.
+	"deploy/aws": {},
 	// How we know.
 	"test/virtual":               {},
-	"test/local":                 {may: []string{"test/local/aws", "test/local/btp"}, aws: true},
+	"test/local":                 {may: []string{"deploy/aws", "test/local/aws", "test/local/btp"}, aws: true},
 	"test/local/aws":             {may: []string{"test/local/aws/internal/"}, aws: true},
 	"test/local/btp":             {may: []string{"test/local/btp/internal/"}},
 	"test/local/cmd/local":       {may: []string{"test/local", "test/local/aws", "test/local/btp"}},

@@ -24,6 +24,8 @@ type message struct {
 	attributes map[string]types.MessageAttributeValue
 	values     []string // those of the attributes, which point here; never more than its capacity
 	size       int      // as SNS counts it
+	group      string   // the message group id, "" for none
+	once       string   // the deduplication id, "" for none
 }
 
 // Prepare maps an event to a message and its exact size as SNS counts it: the UTF-8 bytes of the body and of each
@@ -42,7 +44,14 @@ func (s *sink) Prepare(e *event.Event, trace string) (forward.Item, error) {
 		return forward.Item{}, invalid(fmt.Errorf("%w: %d bytes with attributes, SNS_MAX_BYTES allows %d; send less data or a reference to it, or raise the topic's MaximumMessageSize and SNS_MAX_BYTES",
 			forward.ErrTooLarge, m.size, limit))
 	}
-	return forward.Item{Size: m.size, Payload: m}, nil
+	if err := s.order(m, e); err != nil {
+		return forward.Item{}, err
+	}
+	item := forward.Item{Size: m.size, Payload: m}
+	if s.settings.fifo {
+		item.Key = m.group
+	}
+	return item, nil
 }
 
 // add gives the message an attribute.

@@ -85,6 +85,9 @@ func TestFailedEntries(t *testing.T) {
 		"no topic":                    {failed("0", "NotFound", "x", true), 2, forward.Denied},
 		"badly formed batch":          {failed("0", "InvalidBatchEntryId", "x", true), 2, forward.BatchRefused},
 		"badly formed batch of one":   {failed("0", "InvalidBatchEntryId", "x", true), 1, forward.Denied},
+		"by another name":             {failed("0", "InvalidParameterException", long, true), 2, forward.Invalid},
+		"topic by another name":       {failed("0", "NotFoundException", "x", true), 2, forward.Denied},
+		"value by another name":       {failed("0", "InvalidParameterValue", "The message attribute 'a' is odd", true), 2, forward.Invalid},
 		"nothing said":                {types.BatchResultErrorEntry{Id: aws.String("0"), SenderFault: true}, 2, forward.Unavailable},
 	} {
 		if got := mapper(t, nil).failure(tc.entry, tc.entries); forward.KindOf(got) != tc.want {
@@ -126,6 +129,7 @@ func TestRefusedCalls(t *testing.T) {
 		"other value":        {refusing{400, "ParameterValueInvalid", "something new"}, denied, split, nil, "configuration"},
 		"topic":              {refusing{400, "InvalidParameter", "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1"}, denied, denied, nil, "configured"},
 		"topic called so":    {refusing{400, "InvalidParameter", "Invalid parameter: TopicArn Reason: arn:aws:sns:eu-central-1:111122223333:Subject-Message too long"}, denied, denied, nil, "configured"},
+		"group's value":      {refusing{400, "InvalidParameter", "Invalid parameter: MessageGroupId Reason: x"}, denied, denied, nil, "configured"},
 		"group":              {refusing{400, "InvalidParameter", "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"}, denied, denied, nil, "configured"},
 		"deduplication":      {refusing{400, "InvalidParameter", "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type"}, denied, denied, nil, "configured"},
 		"no deduplication":   {refusing{400, "InvalidParameter", "Invalid parameter: The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"}, denied, denied, nil, "configured"},

@@ -16,12 +16,15 @@ type settings struct {
 		TopicARN      string      `env:"SNS_TOPIC_ARN" required:"true" doc:"topic that events are published to; its region is where they go" example:"arn:aws:sns:eu-central-1:111122223333:orders"`
 		Payload       string      `env:"SNS_PAYLOAD" default:"event" values:"event,data" doc:"what a message holds: the whole event as JSON, or its data alone" example:"data"`
 		Attributes    string      `env:"SNS_ATTRIBUTES" doc:"more message attributes: a comma list of extension names, which are left out where an event has none, or of name=template, which every event must fill" example:"sapconsumertenant,order={data/order/id}"`
+		GroupID       string      `env:"SNS_GROUP_ID" doc:"template of the message group id; empty: of a FIFO topic the event's partitionkey, else subject, else source, and none of a standard topic" example:"{data/order/id}"`
 		AttributesMax int         `env:"SNS_ATTRIBUTES_MAX" default:"10" min:"8" max:"100" doc:"most attributes of a message; an SQS queue subscribed with raw delivery silently discards messages with more than 10" example:"12"`
 		MaxBytes      bridge.Size `env:"SNS_MAX_BYTES" default:"256 KiB" min:"1 KiB" max:"1 MiB" doc:"largest message with its attributes: the topic's MaximumMessageSize; a larger one is answered 413" example:"1MiB"`
 	} `group:"publish-sns"`
 
-	topic arn.ARN          // made by Check
-	extra []extraAttribute // made by Check
+	fifo  bool                 // the topic is one; made by Check
+	group *cloudevent.Template // nil: the event's own; made by Check
+	topic arn.ARN              // made by Check
+	extra []extraAttribute     // made by Check
 }
 
 // extraAttribute is one entry of SNS_ATTRIBUTES.
@@ -47,10 +50,13 @@ func (s *settings) Check() []bridge.Problem {
 	switch {
 	case err != nil || !isTopic(topic):
 		against("SNS_TOPIC_ARN", "is %q, which is not the ARN of a topic: arn:aws:sns:region:account:name is needed", s.SNS.TopicARN)
-	case strings.HasSuffix(topic.Resource, ".fifo"):
-		against("SNS_TOPIC_ARN", "is %q, a FIFO topic; this version publishes to standard topics only", s.SNS.TopicARN)
 	}
-	s.topic = topic
+	s.topic, s.fifo = topic, strings.HasSuffix(topic.Resource, ".fifo")
+	if s.SNS.GroupID != "" {
+		if s.group, err = cloudevent.ParseTemplate(s.SNS.GroupID); err != nil {
+			against("SNS_GROUP_ID", "is wrong: %v", err)
+		}
+	}
 	extra, wrong := parseAttributes(s.SNS.Attributes)
 	for _, err := range wrong {
 		against("SNS_ATTRIBUTES", "has %v", err)
@@ -81,13 +87,10 @@ const topicNameMaxBytes = 256
 
 // consistsOf tells whether s is one or more letters and digits of ASCII, and characters of also.
 func consistsOf(s, also string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(also, c) >= 0) {
-			return false
-		}
+	other := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune(also, c)
 	}
-	return s != ""
+	return s != "" && !strings.ContainsFunc(s, other)
 }
 
 // parseAttributes reads a comma list of names and name=template, and says of each wrong entry what is wrong with it.

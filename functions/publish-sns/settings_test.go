@@ -36,7 +36,9 @@ func TestCheck(t *testing.T) {
 		"a queue":         {func(s *settings) { s.SNS.TopicARN = "arn:aws:sqs:eu-central-1:111122223333:orders" }, "SNS_TOPIC_ARN is"},
 		"a subscription":  {func(s *settings) { s.SNS.TopicARN += ":2bcfbf39-05c3-41de-beaa-fcfcc21c8f55" }, "SNS_TOPIC_ARN is"},
 		"no region":       {func(s *settings) { s.SNS.TopicARN = "arn:aws:sns::111122223333:orders" }, "SNS_TOPIC_ARN is"},
-		"FIFO":            {func(s *settings) { s.SNS.TopicARN += ".fifo" }, "a FIFO topic"},
+		"FIFO":            {func(s *settings) { s.SNS.TopicARN += ".fifo" }, ""},
+		"group":           {func(s *settings) { s.SNS.GroupID = "{data/order}" }, ""},
+		"bad group":       {func(s *settings) { s.SNS.GroupID = "{data/order" }, "SNS_GROUP_ID is wrong"},
 		"attributes":      {func(s *settings) { s.SNS.Attributes = "sapconsumertenant, order={data/order}," }, ""},
 		"twice":           {func(s *settings) { s.SNS.Attributes = "a,a" }, `SNS_ATTRIBUTES has "a" twice`},
 		"standard one":    {func(s *settings) { s.SNS.Attributes = "ce-id={id}" }, `SNS_ATTRIBUTES has "ce-id" twice`},
@@ -97,7 +99,7 @@ func TestRegionIsTheTopics(t *testing.T) {
 
 func TestAttributeNames(t *testing.T) {
 	for name, want := range map[string]bool{
-		"a": true, "A-b_c.d": true, strings.Repeat("x", 255): true,
+		"a": true, "A-b_c.d": true, "azAZ09": true, "a`": false, "a{": false, "a@": false, "a[": false, "a/": false, "a:": false, strings.Repeat("x", 255): true,
 		"": false, strings.Repeat("x", 256): false, ".a": false, "a.": false, "a..b": false, "a b": false, "ä": false,
 		"aws.x": false, "AmAzOn.x": false, "awsx": true,
 	} {

@@ -47,6 +47,7 @@ func (s *sink) Send(ctx context.Context, items []forward.Item) []error {
 		m := item.Payload.(*message)
 		entries[i] = types.PublishBatchRequestEntry{
 			Id: aws.String(strconv.Itoa(i)), Message: aws.String(m.body), MessageAttributes: m.attributes,
+			MessageGroupId: present(m.group), MessageDeduplicationId: present(m.once),
 		}
 	}
 	reply, err := s.client.PublishBatch(ctx, &sns.PublishBatchInput{
@@ -61,4 +62,12 @@ func (s *sink) Send(ctx context.Context, items []forward.Item) []error {
 		return errs
 	}
 	return s.read(reply, errs)
+}
+
+// present is a text as an optional parameter: nil if it is empty.
+func present(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -31,6 +31,8 @@ type target struct {
 	stand   *local.Stand
 	set     *local.Scenario
 	sink    *sink
+	topic   string // ARN
+	queue   string // ARN
 	faults  []*aws.Injection
 	restore func() error // what else Heal does; nil if nothing
 }
@@ -56,8 +58,18 @@ func newTarget(t *testing.T, change func(*settings)) *target {
 	if g.stand, err = local.New(local.Config{PKI: authorities}); err != nil {
 		t.Fatal(err)
 	}
-	if g.set, err = g.stand.SetUp(btp.Leaf{EC: true}); err != nil {
+	if g.set, err = g.stand.SetUp(btp.Leaf{EC: true}, local.Lambda{}); err != nil {
 		t.Fatal(err)
+	}
+	g.topic, g.queue = g.set.TopicARN, g.set.QueueARN
+	if s.fifo {
+		if g.queue, err = g.stand.AWS.CreateFIFOQueue("orders.fifo", aws.FIFOOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		g.topic = g.set.TopicARN + ".fifo"
+		if err := errors.Join(g.createTopic(), g.set.SetRolePolicy(g.policy("sns:Publish"))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	network := &virtual.Network{}
 	network.Serve(t, "127.0.0.1:80", g.stand.AWS)
@@ -92,13 +104,22 @@ func newTarget(t *testing.T, change func(*settings)) *target {
 	return g
 }
 
-func (g *target) createTopic() error {
-	arn, err := g.stand.AWS.CreateTopic("orders")
-	if err != nil || arn != topicARN {
-		return fmt.Errorf("the topic's ARN = %q (%w), want %q", arn, err, topicARN)
+func (g *target) createTopic() (err error) {
+	if strings.HasSuffix(g.topic, ".fifo") {
+		_, err = g.stand.AWS.CreateFIFOTopic("orders.fifo", aws.FIFOOptions{})
+	} else {
+		_, err = g.stand.AWS.CreateTopic("orders")
 	}
-	_, err = g.stand.AWS.Subscribe(arn, g.set.QueueARN, true)
+	if err != nil {
+		return err
+	}
+	_, err = g.stand.AWS.Subscribe(g.topic, g.queue, true)
 	return err
+}
+
+// policy allows one action on the topic.
+func (g *target) policy(action string) string {
+	return strings.ReplaceAll(g.set.RolePolicy(action), g.set.TopicARN, g.topic)
 }
 
 func (g *target) Sink() forward.Sink { return g.sink }
@@ -160,14 +181,14 @@ func (g *target) Break(f sinktest.Fault, calls int) bool {
 	}[f]
 	switch {
 	case f == sinktest.NoTarget:
-		g.stand.AWS.DeleteTopic(topicARN)
+		g.stand.AWS.DeleteTopic(g.topic)
 		g.restore = g.createTopic
 		return true
 	case f == sinktest.Permission:
-		if err := g.set.SetRolePolicy(g.set.RolePolicy("sns:Subscribe")); err != nil {
+		if err := g.set.SetRolePolicy(g.policy("sns:Subscribe")); err != nil {
 			g.t.Fatal(err)
 		}
-		g.restore = func() error { return g.set.SetRolePolicy(g.set.RolePolicy("sns:Publish")) }
+		g.restore = func() error { return g.set.SetRolePolicy(g.policy("sns:Publish")) }
 		return true
 	case !found:
 		return false
@@ -201,7 +222,7 @@ func (g *target) Accepted() []string {
 	g.t.Helper()
 	virtual.Settle()
 	var ids []string
-	for _, m := range g.stand.AWS.Messages(g.set.QueueARN) {
+	for _, m := range g.stand.AWS.Messages(g.queue) {
 		ids = append(ids, m.Attributes["ce-id"].Value)
 	}
 	return ids

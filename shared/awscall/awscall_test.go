@@ -129,6 +129,34 @@ func TestASecondExpiryIsTheVerdict(t *testing.T) {
 	}
 }
 
+// TestOtherCallsAreMadeOnce: what is accepted must not be sent again, and what fails otherwise is no reason to sign in.
+func TestOtherCallsAreMadeOnce(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer   answer
+		keys     error
+		requests int
+	}{
+		"accepted":       {answer{status: 200}, nil, 1},
+		"refused":        {answer{status: 403, code: "AuthorizationError"}, nil, 1},
+		"no answer":      {answer{err: io.ErrUnexpectedEOF}, nil, 1},
+		"no credentials": {answer{status: 200}, identity{errors.New("x"), true}, 0},
+	} {
+		target, k := &answers{list: []answer{tc.answer}}, &keys{err: tc.keys}
+		if err := publish(t, target, k); (err == nil) != (name == "accepted") {
+			t.Errorf("%s: Publish() = %v", name, err)
+		}
+		if len(target.requests) != tc.requests || len(k.rejected) != 0 {
+			t.Errorf("%s: %d requests, rejected %v; want %d and none", name, len(target.requests), k.rejected, tc.requests)
+		}
+	}
+}
+
+func TestExpired(t *testing.T) {
+	if Expired(nil) || Expired(io.ErrUnexpectedEOF) {
+		t.Error("Expired() is true for what is no answer of AWS")
+	}
+}
+
 type identity struct {
 	error
 	outage bool
@@ -162,25 +190,29 @@ func TestClassify(t *testing.T) {
 			want: forward.Throttled, after: 250 * time.Millisecond},
 		"retry-after zero in ms": {answer: answer{status: 503, code: "X", header: http.Header{"X-Amz-Retry-After": {"0"}, "Retry-After": {"7"}}},
 			want: forward.Unavailable, after: 7 * time.Second},
-		"retry-after a date":        {answer: answer{status: 503, code: "X", header: http.Header{"Retry-After": {"Wed, 21 Oct 2026 07:28:00 GMT"}}}, want: forward.Unavailable},
-		"retry-after huge":          {answer: answer{status: 503, code: "X", header: http.Header{"Retry-After": {"99999999999"}}}, want: forward.Unavailable},
-		"signature":                 {answer: answer{status: 403, code: "SignatureDoesNotMatch"}, want: forward.Denied, says: "clock"},
-		"signature, others":         {answer: answer{status: 403, code: "InvalidSignatureException"}, want: forward.Denied, says: "clock"},
-		"clock":                     {answer: answer{status: 400, code: "RequestExpired"}, want: forward.Denied, says: "clock"},
-		"timeout":                   {answer: answer{status: 400, code: "RequestTimeout"}, want: forward.Unavailable},
-		"timeout by its status":     {answer: answer{status: 408, code: "Other"}, want: forward.Unavailable},
-		"500":                       {answer: answer{status: 500, code: "InternalError"}, want: forward.Unavailable},
-		"html of a proxy":           {answer: answer{status: 502, body: "<html>bad gateway</html>"}, want: forward.Unavailable},
-		"200 that is no answer":     {answer: answer{status: 200, body: "<html>welcome"}, want: forward.Unavailable},
-		"no answer":                 {answer: answer{err: io.ErrUnexpectedEOF}, want: forward.Unavailable},
-		"403 of a proxy":            {answer: answer{status: 403, body: "<html>blocked</html>"}, want: forward.Unavailable},
-		"redirect":                  {answer: answer{status: 307, code: "TemporaryRedirect"}, want: forward.Unavailable},
-		"unknown 4xx":               {answer: answer{status: 400, code: "SomethingNew"}, want: forward.Denied, says: "configuration", unknown: true},
-		"unknown 5xx":               {answer: answer{status: 500, code: "SomethingNew"}, want: forward.Unavailable},
-		"key failed inside":         {answer: answer{status: 500, code: "KMSInternalException"}, want: forward.Unavailable},
-		"identity refused":          {keys: identity{errors.New("x"), false}, want: forward.Denied},
-		"identity cannot be had":    {keys: identity{errors.New("x"), true}, want: forward.Unavailable},
-		"session ended, both times": {answer: answer{status: 403, code: "ExpiredToken"}, want: forward.Unavailable, says: "signs in again"},
+		"retry-after a date":         {answer: answer{status: 503, code: "X", header: http.Header{"Retry-After": {"Wed, 21 Oct 2026 07:28:00 GMT"}}}, want: forward.Unavailable},
+		"retry-after huge":           {answer: answer{status: 503, code: "X", header: http.Header{"Retry-After": {"99999999999"}}}, want: forward.Unavailable},
+		"signature":                  {answer: answer{status: 403, code: "SignatureDoesNotMatch"}, want: forward.Denied, says: "clock"},
+		"signature, others":          {answer: answer{status: 403, code: "InvalidSignatureException"}, want: forward.Denied, says: "clock"},
+		"clock":                      {answer: answer{status: 400, code: "RequestExpired"}, want: forward.Denied, says: "clock"},
+		"signature that lacks parts": {answer: answer{status: 400, code: "IncompleteSignature"}, want: forward.Denied, says: "clock"},
+		"clock, skewed":              {answer: answer{status: 403, code: "RequestTimeTooSkewed"}, want: forward.Denied, says: "clock"},
+		"clock, ahead":               {answer: answer{status: 403, code: "RequestInTheFuture"}, want: forward.Denied, says: "clock"},
+		"timeout, others":            {answer: answer{status: 400, code: "RequestTimeoutException"}, want: forward.Unavailable},
+		"timeout":                    {answer: answer{status: 400, code: "RequestTimeout"}, want: forward.Unavailable},
+		"timeout by its status":      {answer: answer{status: 408, code: "Other"}, want: forward.Unavailable},
+		"500":                        {answer: answer{status: 500, code: "InternalError"}, want: forward.Unavailable},
+		"html of a proxy":            {answer: answer{status: 502, body: "<html>bad gateway</html>"}, want: forward.Unavailable},
+		"200 that is no answer":      {answer: answer{status: 200, body: "<html>welcome"}, want: forward.Unavailable},
+		"no answer":                  {answer: answer{err: io.ErrUnexpectedEOF}, want: forward.Unavailable},
+		"403 of a proxy":             {answer: answer{status: 403, body: "<html>blocked</html>"}, want: forward.Unavailable},
+		"redirect":                   {answer: answer{status: 307, code: "TemporaryRedirect"}, want: forward.Unavailable},
+		"unknown 4xx":                {answer: answer{status: 400, code: "SomethingNew"}, want: forward.Denied, says: "configuration", unknown: true},
+		"unknown 5xx":                {answer: answer{status: 500, code: "SomethingNew"}, want: forward.Unavailable},
+		"key failed inside":          {answer: answer{status: 500, code: "KMSInternalException"}, want: forward.Unavailable},
+		"identity refused":           {keys: identity{errors.New("x"), false}, want: forward.Denied},
+		"identity cannot be had":     {keys: identity{errors.New("x"), true}, want: forward.Unavailable},
+		"session ended, both times":  {answer: answer{status: 403, code: "ExpiredToken"}, want: forward.Unavailable, says: "signs in again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := publish(t, &answers{list: []answer{tc.answer}}, &keys{err: tc.keys})
@@ -267,8 +299,8 @@ func TestHTTPClientKeepsConnections(t *testing.T) {
 		t.Errorf("an attempt may take %v, want 8s", client.GetTimeout())
 	}
 	transport := client.GetTransport()
-	if transport.MaxIdleConnsPerHost != 160 || transport.MaxIdleConns != 0 || transport.IdleConnTimeout != idleTimeout {
+	if transport.MaxIdleConnsPerHost != 160 || transport.MaxIdleConns != 0 || transport.IdleConnTimeout != 15*time.Second {
 		t.Errorf("idle connections: %d a host, %d in all, %v; want 160, no limit, %v",
-			transport.MaxIdleConnsPerHost, transport.MaxIdleConns, transport.IdleConnTimeout, idleTimeout)
+			transport.MaxIdleConnsPerHost, transport.MaxIdleConns, transport.IdleConnTimeout, 15*time.Second)
 	}
 }

@@ -73,6 +73,9 @@ func settingsOf(into any) []setting {
 				walk(v.Field(i), g)
 				continue
 			}
+			if tag.Get("env") == "" {
+				continue // what the settings' own Check makes
+			}
 			s := setting{
 				name: tag.Get("env"), doc: tag.Get("doc"), fallback: tag.Get("default"), example: tag.Get("example"), group: group,
 				min: tag.Get("min"), max: tag.Get("max"), required: tag.Get("required") == "true", field: v.Field(i),

@@ -19,6 +19,7 @@ type sample struct {
 		Wait time.Duration `env:"WAIT" default:"1s" min:"1s" max:"1m" doc:"a time" example:"5s"`
 		Flag bool          `env:"FLAG" default:"false" doc:"a flag" example:"true"`
 	} `group:"all"`
+	made string // by Check, say: no setting
 }
 
 func TestLoad(t *testing.T) {
@@ -68,10 +69,17 @@ func TestLoad(t *testing.T) {
 			if diff := cmp.Diff(tc.problems, problems); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
+			if diff := cmp.Diff(tc.want.A, got.A); diff != "" {
 				t.Errorf("settings (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestOnlyTaggedFieldsAreSettings(t *testing.T) {
+	s := sample{made: "x"}
+	if n := len(settingsOf(&s)); n != 6 || s.made != "x" {
+		t.Errorf("%d settings, want the 6 that have a name", n)
 	}
 }
 

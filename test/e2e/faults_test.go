@@ -139,7 +139,7 @@ func TestFaultIsNamedAndCuredWithoutRestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStand(t, local.Config{})
-			environment, err := s.Environment(s.folder) // with the secret of before the fault
+			environment, err := s.Environment("publish-sns", s.folder) // with the secret of before the fault
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -29,7 +29,7 @@ func TestNothingConfiguredNamesEverythingAndExits2(t *testing.T) {
 func TestSeveralProblemsAreListedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, local.Config{})
-	environment, err := s.Environment(s.folder)
+	environment, err := s.Environment("publish-sns", s.folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestSeveralProblemsAreListedAtOnce(t *testing.T) {
 func TestNoBindingExits2(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, local.Config{})
-	environment, err := s.Environment(s.folder)
+	environment, err := s.Environment("publish-sns", s.folder)
 	if err != nil {
 		t.Fatal(err)
 	}

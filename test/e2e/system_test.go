@@ -79,7 +79,7 @@ func newStand(t *testing.T, c local.Config) *system {
 			t.Errorf("close the stand-in: %v", err)
 		}
 	})
-	scenario, err := stand.SetUp(btp.Leaf{})
+	scenario, err := stand.SetUp(btp.Leaf{}, local.Lambda{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func newStand(t *testing.T, c local.Config) *system {
 // start starts the function with the scenario's environment and the settings given, and waits until it listens.
 func (s *system) start(settings ...string) {
 	s.t.Helper()
-	environment, err := s.Environment(s.folder)
+	environment, err := s.Environment("publish-sns", s.folder)
 	if err != nil {
 		s.t.Fatal(err)
 	}

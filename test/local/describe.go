@@ -12,8 +12,8 @@ import (
 
 // Description is what another process needs to know of a stand and its scenario.
 type Description struct {
-	// Environment configures publish-sns, as NAME=value.
-	Environment []string `json:"environment"`
+	// Environments configure the functions, as NAME=value, by the function's name.
+	Environments map[string][]string `json:"environments"`
 	// AWSURL, BTPURL and ControlURL are where the parts are reached, and CAPath the certificate to check the first two by.
 	AWSURL     string `json:"aws_url"`
 	BTPURL     string `json:"btp_url"`
@@ -22,6 +22,7 @@ type Description struct {
 	// Region, QueueURL and the keys are for a subscriber's AWS client. The keys may do everything, here and nowhere else.
 	Region          string `json:"region"`
 	QueueURL        string `json:"queue_url"`
+	Table           string `json:"table"`
 	AccessKeyID     string `json:"access_key_id"`
 	SecretAccessKey string `json:"secret_access_key"`
 	// Root is the SHA-256 of the trust anchor's certificate, in hexadecimal with colons.
@@ -32,18 +33,22 @@ type Description struct {
 
 // Describe describes the scenario. The CA certificate and the service key are written into folder.
 func (c *Scenario) Describe(folder, controlURL string) (*Description, error) {
-	environment, err := c.Environment(folder)
-	if err != nil {
-		return nil, err
+	environments := make(map[string][]string)
+	for _, function := range []string{"publish-sns", "store-dynamodb", "invoke-lambda"} {
+		environment, err := c.Environment(function, folder)
+		if err != nil {
+			return nil, err
+		}
+		environments[function] = environment
 	}
 	seed := c.stand.AWS.Seed()
 	d := &Description{
-		Environment: environment, AWSURL: c.stand.AWSURL(), BTPURL: c.stand.BTPURL(), ControlURL: controlURL,
-		Region: strings.Split(c.TopicARN, ":")[3], QueueURL: c.QueueURL(),
+		Environments: environments, AWSURL: c.stand.AWSURL(), BTPURL: c.stand.BTPURL(), ControlURL: controlURL,
+		Region: strings.Split(c.TopicARN, ":")[3], QueueURL: c.QueueURL(), Table: "orders",
 		AccessKeyID: seed.AccessKeyID, SecretAccessKey: seed.SecretAccessKey,
 		Root: Fingerprint(c.stand.pki.Root()), Steps: c.Steps,
 	}
-	for _, line := range environment {
+	for _, line := range environments["publish-sns"] {
 		if path, found := strings.CutPrefix(line, "AWS_CA_BUNDLE="); found {
 			d.CAPath = path
 		}

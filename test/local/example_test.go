@@ -15,7 +15,7 @@ func Example() {
 		return
 	}
 	defer func() { _ = stand.Close() }()
-	scenario, err := stand.SetUp(btp.Leaf{})
+	scenario, err := stand.SetUp(btp.Leaf{}, local.Lambda{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -27,8 +27,8 @@ func Example() {
 	// Output:
 	// certificate
 	// trust anchor
-	// topic
-	// IAM role
+	// targets
+	// IAM roles
 	// profile
 	// arn:aws:sns:eu-central-1:111122223333:orders
 }

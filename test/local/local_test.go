@@ -94,7 +94,7 @@ func TestOnlyItsOwnCATrustsIt(t *testing.T) {
 func TestSetUp(t *testing.T) {
 	s := start(t)
 	defer func() { _ = s.Close() }()
-	c, err := s.SetUp(btp.Leaf{EC: true})
+	c, err := s.SetUp(btp.Leaf{EC: true}, Lambda{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestSetUp(t *testing.T) {
 	for _, step := range c.Steps {
 		steps = append(steps, step.What)
 	}
-	if want := []string{"certificate", "trust anchor", "topic", "IAM role", "profile"}; !slices.Equal(steps, want) {
+	if want := []string{"certificate", "trust anchor", "targets", "IAM roles", "profile"}; !slices.Equal(steps, want) {
 		t.Errorf("steps = %v, want %v", steps, want)
 	}
 	for _, pin := range []string{c.TrustAnchorARN, s.BTP.L(), CommonName, "Stand-in PKI Certificate Service Client CA"} {
@@ -132,7 +132,7 @@ func TestSetUp(t *testing.T) {
 	if again, err := os.ReadFile(folder + "/service-key.json"); err != nil || bytes.Equal(again, key) {
 		t.Errorf("the service key after a rotation is the old one (%v)", err)
 	}
-	if _, err := s.SetUp(btp.Leaf{EC: true}); err == nil {
+	if _, err := s.SetUp(btp.Leaf{EC: true}, Lambda{}); err == nil {
 		t.Error("SetUp() twice = nil, want an error: the anchor is there already")
 	}
 }

@@ -1,6 +1,8 @@
 package local
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -8,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	deploy "github.com/trustbridge/trustbridge/deploy/aws"
 	"github.com/trustbridge/trustbridge/test/local/aws"
 	"github.com/trustbridge/trustbridge/test/local/btp"
 )
@@ -17,15 +20,20 @@ const (
 	DestinationName = "aws-orders"
 	KeyStoreName    = "orders.pem"
 	CommonName      = "trustbridge-orders"
-	policyName      = "publish"
+	policyName      = "publish" // of the template
+	alias           = "live"
 )
 
-// Scenario is the one-time set-up of the reference architecture, as it was applied to a stand: a trust anchor of BTP's root,
-// a role that this certificate alone may have and that may publish to the topic, a profile that joins both, a destination
-// with the certificate, and a topic with a subscribed queue.
+// Scenario is the one-time set-up of the reference architecture, as it was applied to a stand: a trust anchor of BTP's root;
+// the roles of deploy/aws/template.yaml, which this certificate alone may have; a profile that joins them; a destination with
+// the certificate; and the targets: a topic with a subscribed queue, a table, and a Lambda function.
 type Scenario struct {
-	TrustAnchorARN, RoleARN, ProfileARN string
-	TopicARN, QueueARN                  string
+	TrustAnchorARN, ProfileARN string
+	// RoleARN is publish-sns's; StoreRoleARN and InvokeRoleARN are the others'.
+	RoleARN, StoreRoleARN, InvokeRoleARN string
+	TopicARN, QueueARN                   string
+	TableARN                             string // partition key pk, a string
+	FunctionARN                          string // without its alias
 	// Material is the certificate that the destination holds.
 	Material *btp.Material
 	// Steps are what was done, in order.
@@ -44,8 +52,11 @@ type Step struct {
 	Took time.Duration `json:"took"`
 }
 
+// Lambda is the Lambda function of a scenario. The zero value answers what it gets.
+type Lambda = aws.FunctionOptions
+
 // SetUp applies the set-up. leaf says what the certificate is to be; its CN is CommonName.
-func (s *Stand) SetUp(leaf btp.Leaf) (*Scenario, error) {
+func (s *Stand) SetUp(leaf btp.Leaf, function Lambda) (*Scenario, error) {
 	c := &Scenario{stand: s}
 	leaf.CN = CommonName
 	for _, step := range []struct {
@@ -57,11 +68,11 @@ func (s *Stand) SetUp(leaf btp.Leaf) (*Scenario, error) {
 			c.TrustAnchorARN, err = s.AWS.CreateTrustAnchor("btp", s.pki.Root())
 			return "of the CA behind that certificate: " + s.pki.Root().Subject.CommonName, err
 		}},
-		{"topic", c.createTopic},
-		{"IAM role", c.createRole},
+		{"targets", func() (string, error) { return c.createTargets(function) }},
+		{"IAM roles", c.createRoles},
 		{"profile", func() (result string, err error) {
-			c.ProfileARN, err = s.AWS.CreateProfile("trustbridge", aws.ProfileOptions{Roles: []string{c.RoleARN}})
-			return "trustbridge, joins the anchor and that role", err
+			c.ProfileARN, err = s.AWS.CreateProfile("trustbridge", aws.ProfileOptions{Roles: []string{c.RoleARN, c.StoreRoleARN, c.InvokeRoleARN}})
+			return "trustbridge, joins the anchor and those roles", err
 		}},
 	} {
 		start := time.Now()
@@ -90,23 +101,44 @@ func (c *Scenario) certify(leaf btp.Leaf) (string, error) {
 	return fmt.Sprintf("CN=%s in destination %s, until %s", CommonName, DestinationName, m.Chain[0].NotAfter.UTC().Format(time.DateOnly)), nil
 }
 
-// createTopic makes the topic and subscribes the queue to it, with raw delivery, so that attributes arrive as attributes.
-func (c *Scenario) createTopic() (result string, err error) {
-	if c.TopicARN, err = c.stand.AWS.CreateTopic("orders"); err != nil {
+// createTargets makes the topic, with a queue that is subscribed with raw delivery so that attributes arrive as attributes;
+// the table; and the function with its alias.
+func (c *Scenario) createTargets(function Lambda) (result string, err error) {
+	cloud := c.stand.AWS
+	if c.TopicARN, err = cloud.CreateTopic("orders"); err != nil {
 		return "", err
 	}
-	if c.QueueARN, err = c.stand.AWS.CreateQueue("orders"); err != nil {
+	if c.QueueARN, err = cloud.CreateQueue("orders"); err != nil {
 		return "", err
 	}
-	_, err = c.stand.AWS.Subscribe(c.TopicARN, c.QueueARN, true)
-	return "orders, with a subscribed SQS queue", err
+	if _, err = cloud.Subscribe(c.TopicARN, c.QueueARN, true); err != nil {
+		return "", err
+	}
+	if c.TableARN, err = cloud.CreateTable("orders", aws.Key{Name: "pk", Type: "S"}); err != nil {
+		return "", err
+	}
+	if function.Path == "" && function.Handler == nil {
+		function.Handler = func(_ context.Context, payload []byte) ([]byte, error) { return payload, nil }
+	}
+	if c.FunctionARN, err = cloud.CreateFunction("orders", function); err != nil {
+		return "", err
+	}
+	_, err = cloud.CreateAlias(c.FunctionARN, alias, "$LATEST")
+	return "topic orders with a subscribed SQS queue, table orders, Lambda function orders", err
 }
 
-func (c *Scenario) createRole() (result string, err error) {
-	if c.RoleARN, err = c.stand.AWS.CreateRole("trustbridge-publish-sns", c.TrustPolicy(c.stand.BTP.L())); err != nil {
+// createRoles makes the roles of the template that we ship.
+func (c *Scenario) createRoles() (result string, err error) {
+	d, err := c.stand.AWS.LoadTemplate(bytes.NewReader(deploy.Template), map[string]string{
+		"TrustAnchorArn": c.TrustAnchorARN, "SubjectLocality": c.stand.BTP.L(), "IssuerCommonNames": c.Material.Chain[1].Subject.CommonName,
+		"PublishSnsCommonName": CommonName, "StoreDynamodbCommonName": CommonName, "InvokeLambdaCommonName": CommonName,
+		"TopicArn": c.TopicARN, "TableArn": c.TableARN, "FunctionArn": c.FunctionARN, "FunctionAlias": alias,
+	})
+	if err != nil {
 		return "", err
 	}
-	return "trustbridge-publish-sns: for that certificate alone, may publish to orders", c.SetRolePolicy(c.RolePolicy("sns:Publish"))
+	c.RoleARN, c.StoreRoleARN, c.InvokeRoleARN = d.Roles["PublishSnsRole"], d.Roles["StoreDynamodbRole"], d.Roles["InvokeLambdaRole"]
+	return "one a function, from deploy/aws/template.yaml: for that certificate alone", nil
 }
 
 // TrustPolicy admits certificates of the anchor with that locality, our common name and the present issuer, and no others.
@@ -143,9 +175,17 @@ func document(statement map[string]any) string {
 	return string(out)
 }
 
-// Environment is what publish-sns is configured with for this scenario, as NAME=value. The CA certificate and the service
+// Environment is what a function is configured with for this scenario, as NAME=value. The CA certificate and the service
 // key, which holds a secret, are written into folder.
-func (c *Scenario) Environment(folder string) ([]string, error) {
+func (c *Scenario) Environment(function, folder string) ([]string, error) {
+	own := map[string][]string{
+		"publish-sns":    {"ROLES_ANYWHERE_ROLE_ARN=" + c.RoleARN, "SNS_TOPIC_ARN=" + c.TopicARN},
+		"store-dynamodb": {"ROLES_ANYWHERE_ROLE_ARN=" + c.StoreRoleARN, "DYNAMODB_TABLE=" + c.TableARN},
+		"invoke-lambda":  {"ROLES_ANYWHERE_ROLE_ARN=" + c.InvokeRoleARN, "LAMBDA_FUNCTION=" + c.FunctionARN + ":" + alias},
+	}[function]
+	if own == nil {
+		return nil, fmt.Errorf("no function is called %q", function)
+	}
 	ca, key := filepath.Join(folder, "ca.pem"), filepath.Join(folder, "service-key.json")
 	if err := os.WriteFile(ca, c.stand.CA(), 0o600); err != nil {
 		return nil, err
@@ -153,14 +193,12 @@ func (c *Scenario) Environment(folder string) ([]string, error) {
 	if err := c.WriteServiceKey(folder); err != nil {
 		return nil, err
 	}
-	return []string{
+	return append([]string{
 		"ADDRESS=127.0.0.1", "PORT=0", "AUTH=none", "DRAIN_DELAY=0s",
 		"DESTINATION_NAME=" + DestinationName, "DESTINATION_SERVICE_KEY_PATH=" + key, "SSL_CERT_FILE=" + ca,
 		"ROLES_ANYWHERE_TRUST_ANCHOR_ARN=" + c.TrustAnchorARN, "ROLES_ANYWHERE_PROFILE_ARN=" + c.ProfileARN,
-		"ROLES_ANYWHERE_ROLE_ARN=" + c.RoleARN,
 		"AWS_ENDPOINT_URL=" + c.stand.AWSURL(), "AWS_CA_BUNDLE=" + ca,
-		"SNS_TOPIC_ARN=" + c.TopicARN,
-	}, nil
+	}, own...), nil
 }
 
 // QueueURL is where a subscriber receives.

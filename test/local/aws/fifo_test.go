@@ -70,6 +70,9 @@ func TestPublishToAFIFOTopic(t *testing.T) {
 		if m := l.arrived(t, raw, 2)[0]; m.GroupID != "" || m.DeduplicationID != "" || m.SequenceNumber != "" {
 			t.Errorf("message in a standard queue = %+v, want no ids of FIFO", m)
 		}
+		if n := l.MessageCount(raw); n != 2 {
+			t.Errorf("%d messages in the standard queue, want no repeat", n)
+		}
 		effects := []string{}
 		for _, r := range l.Requests() {
 			effects = append(effects, r.Effect)

@@ -7,7 +7,7 @@
 //	panic, exit  ends in the middle
 //	init         ends before it asks for the first invocation
 //	slow         takes as many milliseconds as the payload says, whatever its deadline
-//	child        starts a process that would outlive it, answers its id, then hangs if the payload is true
+//	child        starts a process that would outlive it and answers its id; "hang" and "exit" do so instead
 //	big          answers a string that is, in JSON, as many bytes as the payload says
 //	talk         writes before and after it answers
 //	broken       fails in the middle of its answer
@@ -126,15 +126,18 @@ func slow(_ context.Context, milliseconds int64) (int64, error) {
 }
 
 // child starts sleep in this process's group.
-func child(ctx context.Context, hang bool) (int, error) {
+func child(ctx context.Context, then string) (int, error) {
 	c := exec.CommandContext(context.WithoutCancel(ctx), "/bin/sleep", "300")
 	c.Stdout = os.Stdout
 	if err := c.Start(); err != nil {
 		return 0, err
 	}
 	fmt.Println("child", c.Process.Pid)
-	if hang {
+	switch then {
+	case "hang":
 		select {}
+	case "exit":
+		os.Exit(0)
 	}
 	return c.Process.Pid, nil
 }

@@ -41,6 +41,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	btpAddress := flags.String("btp", "", "loopback address of the BTP part; empty: a free port")
 	control := flags.String("control", "", "loopback address that answers questions; empty: a free port")
 	bits := flags.Int("bits", 4096, "size of the certificate's RSA key; SAP's have 4096")
+	lambda := flags.String("lambda", "", "program of the Lambda function; empty: one that answers what it gets")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -51,7 +52,11 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	scenario, err := stand.SetUp(btp.Leaf{Bits: *bits})
+	function := local.Lambda{Timeout: 10 * time.Second}
+	if *lambda != "" {
+		function.Path, function.HandlerName = *lambda, "cloudevent"
+	}
+	scenario, err := stand.SetUp(btp.Leaf{Bits: *bits}, function)
 	if err != nil {
 		return errors.Join(err, stand.Close())
 	}

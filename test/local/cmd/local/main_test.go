@@ -23,7 +23,7 @@ func TestRunDescribesAndAnswers(t *testing.T) {
 	if err := json.NewDecoder(read).Decode(&d); err != nil {
 		t.Fatal(err)
 	}
-	if len(d.Environment) < 10 || d.AccessKeyID == "" || len(d.Steps) != 5 {
+	if len(d.Environments["invoke-lambda"]) < 10 || d.AccessKeyID == "" || len(d.Steps) != 5 {
 		t.Errorf("the description is %+v, want environment, keys and steps", d)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.ControlURL+"/requests", nil)

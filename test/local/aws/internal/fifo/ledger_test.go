@@ -38,6 +38,19 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+// TestClockMovesBack: an id counts for five minutes also when a later one was seen at an earlier time.
+func TestClockMovesBack(t *testing.T) {
+	var l Ledger
+	l.Accept("", "a", "m1", noon.Add(time.Hour))
+	l.Accept("", "b", "m2", noon)
+	if _, repeat := l.Accept("", "b", "m3", noon.Add(Window-1)); !repeat {
+		t.Error("Accept within the window = new, want a repeat")
+	}
+	if _, repeat := l.Accept("", "b", "m4", noon.Add(Window)); repeat {
+		t.Error("Accept after five minutes = a repeat, want it new")
+	}
+}
+
 func TestSequenceNumbersRise(t *testing.T) {
 	var l Ledger
 	last := ""

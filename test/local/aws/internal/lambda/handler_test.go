@@ -101,6 +101,39 @@ func TestHandlerEndsWithTheFunction(t *testing.T) {
 	})
 }
 
+// TestTimeIsUp: at the very end of its time it does not matter who notices first.
+func TestTimeIsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New(Config{Timeout: time.Second, Environments: 1, Handler: func(ctx context.Context, _ []byte) ([]byte, error) {
+			<-ctx.Done()
+			return []byte("late"), nil
+		}})
+		defer f.Close()
+		for range 200 {
+			if out, err := f.Invoke(Invocation{}); err != nil || out.ErrorType != "Sandbox.Timedout" {
+				t.Fatalf("Invoke = %s %q, %v, want a timeout", out.Payload, out.ErrorType, err)
+			}
+		}
+	})
+}
+
+// TestAnswerBeforeTheEnd: a program that answered and ended has answered, whichever is noticed first.
+func TestAnswerBeforeTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 200 {
+			e := &environment{function: New(Config{Timeout: time.Second}), work: make(chan *job), ended: make(chan struct{}), stop: func() {}}
+			go func() {
+				j := <-e.work
+				j.outcome <- Outcome{Payload: []byte("1")}
+				close(e.ended)
+			}()
+			if out, taken, err := e.invoke(Invocation{WithLog: true}); string(out.Payload) != "1" || out.Failed() || !taken || err != nil {
+				t.Fatalf("invoke = %s %q, %v, want the answer", out.Payload, out.ErrorType, err)
+			}
+		}
+	})
+}
+
 // TestRuntimeAPIRefuses has what a runtime that breaks the rules is told.
 func TestRuntimeAPIRefuses(t *testing.T) {
 	e := &environment{current: &job{Invocation: Invocation{RequestID: "1"}, outcome: make(chan Outcome, 1)}}

@@ -227,10 +227,21 @@ func TestLog(t *testing.T) {
 
 func TestTimeoutKillsTheGroup(t *testing.T) {
 	f := start(t, "child", func(c *Config) { c.Timeout = time.Second })
-	out := invoke(t, f, `true`)
+	out := invoke(t, f, `"hang"`)
 	pid := childOf(t, out)
 	if out.ErrorType != "Sandbox.Timedout" {
 		t.Errorf("Invoke = %s, want a timeout", out.Payload)
+	}
+	eventually(t, "the child of the program is gone", func() bool { return !alive(pid) })
+}
+
+// TestExitEndsTheGroup: a program that ends by itself takes with it what it started.
+func TestExitEndsTheGroup(t *testing.T) {
+	f := start(t, "child", nil)
+	out := invoke(t, f, `"exit"`)
+	pid := childOf(t, out)
+	if want := `{"errorType":"Runtime.ExitError","errorMessage":"RequestId: request-1 Error: Runtime exited without providing a reason"}`; string(out.Payload) != want {
+		t.Errorf("Invoke = %s, want %s", out.Payload, want)
 	}
 	eventually(t, "the child of the program is gone", func() bool { return !alive(pid) })
 }
@@ -250,7 +261,7 @@ func childOf(t *testing.T, out Outcome) int {
 func TestClose(t *testing.T) {
 	before := runtime.NumGoroutine()
 	f := start(t, "child", nil)
-	child := childOf(t, invoke(t, f, `false`))
+	child := childOf(t, invoke(t, f, `"answer"`))
 	f.mu.Lock()
 	e := f.idle[0]
 	f.mu.Unlock()

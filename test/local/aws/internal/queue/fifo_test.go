@@ -111,6 +111,23 @@ func TestRedriveOfAGroup(t *testing.T) {
 	})
 }
 
+// TestRedriveIsNoRepeat: what moves to a dead-letter queue was taken once already.
+func TestRedriveIsNoRepeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dead := fifoQueue()
+		q := New(Settings{Visibility: time.Second, FIFO: true, PerGroup: true, Dead: dead, MaxReceives: 1})
+		for _, group := range []string{"a", "b"} {
+			q.Send(Message{ID: group, GroupID: group, DeduplicationID: "same", Sent: time.Now()}, -1)
+		}
+		q.Receive(t.Context(), 10, 0, -1)
+		time.Sleep(time.Second)
+		q.Receive(t.Context(), 10, 0, -1)
+		if n := dead.Count(); n != 2 {
+			t.Errorf("%d messages in the dead-letter queue, want both", n)
+		}
+	})
+}
+
 // TestStandardQueueHoldsNoGroup: a group id of a standard queue is a label.
 func TestStandardQueueHoldsNoGroup(t *testing.T) {
 	q := standard()
