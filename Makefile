@@ -12,7 +12,7 @@ export GOTOOLCHAIN := go1.27.3
 export GOFLAGS := -buildvcs=false -trimpath
 
 ONCE ?=
-FUNCTIONS := publish-sns
+FUNCTIONS := publish-sns store-dynamodb invoke-lambda
 TOOL := go tool -modfile=tools/go.mod
 CACHE := .cache
 # Waiting for a lock, a download or a cold build says so within seconds: a silent terminal looks broken.
@@ -29,6 +29,7 @@ demo: build ## Run the whole path on this machine, without any account (ONCE=1: 
 .PHONY: build
 build: ## Build the functions, the local stand-in and the demo into bin/
 	@$(ALIVE) "build" go build -o bin/ $(addprefix ./functions/,$(FUNCTIONS)) ./test/local/cmd/local ./test/demo
+	@$(ALIVE) "build" go build -tags lambda.norpc -o bin/ ./test/local/cmd/lambda-echo
 
 .PHONY: check
 check: ## Formatting, vet, unit and end-to-end tests: the test command

@@ -221,9 +221,13 @@ func TestUnusableBindingIsNoReasonToEnd(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	code, _, stdout, _, _ := started(t, nil, "-help")
-	if code != exitOK || !strings.Contains(stdout, "TARGET\n      where events go") {
-		t.Errorf("run(-help) = %d:\n%s\nwant the function's own settings too", code, stdout)
+	for _, flag := range []string{"-h", "-help", "--help"} {
+		code, _, stdout, _, _ := started(t, nil, flag)
+		for _, text := range []string{"\nserver\n  ADDRESS\n", "\n  PORT (8080)\n      port to listen on", "\nown\n  TARGET\n      where events go"} {
+			if code != exitOK || !strings.Contains(stdout, text) {
+				t.Errorf("run(%s) = %d:\n%s\nwant it to say %q", flag, code, stdout, text)
+			}
+		}
 	}
 }
 
@@ -235,7 +239,7 @@ func TestListeningBeyondLoopbackIsSaid(t *testing.T) {
 		t.Errorf("the log does not say that everyone may send:\n%s", log)
 	}
 	environment["ADDRESS"] = "127.0.0.1"
-	if _, _, _, log, _ := started(t, environment); strings.Contains(log, "AUTH=none") {
-		t.Errorf("the log warns of a loopback listener:\n%s", log)
+	if _, _, _, log, _ := started(t, environment); strings.Contains(log, "AUTH=none") || strings.Contains(log, "other AWS credentials") {
+		t.Errorf("the log warns of a loopback listener, or of credentials that are not there:\n%s", log)
 	}
 }

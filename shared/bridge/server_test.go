@@ -270,6 +270,37 @@ func TestDrainAnswersWhoIsStillSending(t *testing.T) {
 	})
 }
 
+// TestSilentConnectionsEnd: one that never finishes its headers, and one that has nothing more to ask.
+func TestSilentConnectionsEnd(t *testing.T) {
+	virtual.Run(t, func(t *testing.T) {
+		v := startServer(t, &slow{}, func(*Config) {})
+		for start, want := range map[string]time.Duration{
+			"POST / HTTP/1.1\r\nHost: fn\r\n":           10 * time.Second,
+			"GET /healthz HTTP/1.1\r\nHost: fn\r\n\r\n": 2 * time.Minute,
+		} {
+			c, err := v.network.Dial(t.Context(), "tcp", "fn:80")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(c, start); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			if _, err := io.Copy(io.Discard, c); err != nil {
+				t.Errorf("read: %v", err)
+			}
+			if took := time.Since(began); took != want {
+				t.Errorf("after %q the connection ended in %v, want %v", start, took, want)
+			}
+			_ = c.Close()
+		}
+		v.stop()
+		if err := v.end(); err != nil {
+			t.Errorf("serve() = %v, want nil", err)
+		}
+	})
+}
+
 // TestBrokenListenerAnswersWhatCame: that nothing more can come is no reason to drop what has.
 func TestBrokenListenerAnswersWhatCame(t *testing.T) {
 	virtual.Run(t, func(t *testing.T) {

@@ -120,3 +120,29 @@ func TestCloseKeepsTheTargetsVerdict(t *testing.T) {
 		})
 	}
 }
+
+// TestAReplacedTimerLeavesTheOtherAlone: it may have begun to wait for the mutex when it was replaced, and Close must still
+// know the one that counts.
+func TestAReplacedTimerLeavesTheOtherAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New(&script{limits: Limits{Items: 1}}, Config{})
+		f.mu.Lock()
+		now := time.Now()
+		f.wakeAt(now.Add(time.Second), now)
+		late := f.wake
+		f.wake = nil // as if it could not be cancelled any more
+		f.wakeAt(now.Add(time.Hour), now)
+		f.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		f.mu.Lock()
+		if f.wake == nil || f.wake == late {
+			t.Error("the timer that was replaced took the other one's place")
+		}
+		f.mu.Unlock()
+		start := time.Now()
+		f.Close()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("Close took %v, want it to cancel the timer that counts", took)
+		}
+	})
+}

@@ -48,7 +48,9 @@ func (f *Forwarder) wakeAt(at, now time.Time) {
 	}
 	f.wakes = at
 	f.wake = f.after(at.Sub(now), func() {
-		f.wake = nil
+		if f.wakes.Equal(at) { // else another one has replaced this one when it waited for mu already
+			f.wake = nil
+		}
 		f.launch()
 	})
 }

@@ -20,10 +20,10 @@ type demo struct {
 	out         io.Writer
 	bin, folder string
 	standIn     *child
-	function    *child
+	functions   []*child
 	description local.Description
-	url         string
-	sent        []string // ids of the events that were answered 204
+	url         map[string]string // :: function → where it listens
+	sent        []string          // ids of the events that SNS has
 	proofs      int
 }
 
@@ -47,15 +47,15 @@ func milliseconds(d time.Duration) string {
 // startStandIn starts SAP BTP and AWS, with the set-up of phases 1 to 3.
 func (d *demo) startStandIn(ctx context.Context) error {
 	var err error
-	if d.standIn, err = startChild(ctx, "the stand-in", filepath.Join(d.bin, "local"), []string{"-folder", d.folder}, nil, false); err != nil {
+	if d.standIn, err = startChild(ctx, "the stand-in", filepath.Join(d.bin, "local"), []string{"-folder", d.folder, "-lambda", filepath.Join(d.bin, "lambda-echo")}, nil, false); err != nil {
 		return err
 	}
 	d.say("\nStarting the stand-in of SAP BTP and AWS; it makes a certificate with an RSA 4096 key first …", "")
-	if err := d.standIn.next(ctx, `"environment"`, &d.description); err != nil {
+	if err := d.standIn.next(ctx, `"environments"`, &d.description); err != nil {
 		return err
 	}
 	d.say("\nSet-up, once, by an administrator", "")
-	numbers := map[string]int{"trust anchor": 1, "IAM role": 2, "profile": 3}
+	numbers := map[string]int{"trust anchor": 1, "IAM roles": 2, "profile": 3}
 	for _, s := range d.description.Steps {
 		if n := numbers[s.What]; n > 0 {
 			d.phase(n, s.What, s.Result, s.Took)
@@ -73,22 +73,28 @@ type signedIn struct {
 	Signing    time.Duration `json:"signing"`
 }
 
-// startFunction starts publish-sns, which signs in: phases 4 to 7.
-func (d *demo) startFunction(ctx context.Context) error {
+// startFunction starts a function and waits until it has signed in.
+func (d *demo) startFunction(ctx context.Context, name string, settings ...string) (session signedIn, ready, total time.Duration, err error) {
 	start := time.Now()
-	var err error
-	d.function, err = startChild(ctx, "publish-sns", filepath.Join(d.bin, "publish-sns"), nil, d.description.Environment, true)
+	f, err := startChild(ctx, name, filepath.Join(d.bin, name), nil, append(d.description.Environments[name], settings...), true)
 	if err != nil {
-		return err
+		return session, 0, 0, err
 	}
+	d.functions = append(d.functions, f)
 	var listening struct{ Address string }
-	if err := d.function.next(ctx, `"msg":"listening"`, &listening); err != nil {
-		return err
+	if err := f.next(ctx, `"msg":"listening"`, &listening); err != nil {
+		return session, 0, 0, err
 	}
-	d.url = "http://" + listening.Address + "/"
-	ready := time.Since(start)
-	var session signedIn
-	if err := d.function.next(ctx, `"msg":"signed in to aws"`, &session); err != nil {
+	d.url[name] = "http://" + listening.Address + "/"
+	ready = time.Since(start)
+	err = f.next(ctx, `"msg":"signed in to aws"`, &session)
+	return session, ready, time.Since(start), err
+}
+
+// publish shows publish-sns in full: phases 4 to 8.
+func (d *demo) publish(ctx context.Context) error {
+	session, ready, total, err := d.startFunction(ctx, "publish-sns")
+	if err != nil {
 		return err
 	}
 	requests, err := d.requests(ctx)
@@ -96,7 +102,7 @@ func (d *demo) startFunction(ctx context.Context) error {
 		return err
 	}
 	d.say("\nRun time: publish-sns", "")
-	d.say("     listens and is ready at "+d.url, milliseconds(ready))
+	d.say("     listens and is ready at "+d.url["publish-sns"], milliseconds(ready))
 	for _, r := range requests.BTP {
 		what := map[string]string{"token": "token for the client of the binding", "find": "destination " + r.Name + " with certificate and key"}[r.Call]
 		d.phase(4, "Destination service", fmt.Sprintf("%s: %d", what, r.Status), r.Duration)
@@ -107,8 +113,29 @@ func (d *demo) startFunction(ctx context.Context) error {
 			d.phase(6, "Roles Anywhere", fmt.Sprintf("checks signature, chain, profile, role of %s: %d", commonName(r.Identity), r.Status), r.Duration)
 		}
 	}
-	d.phase(7, "credentials", "temporary, until "+session.ValidUntil.Local().Format(time.TimeOnly)+"; renewed before that", time.Since(start))
-	return nil
+	d.phase(7, "credentials", "temporary, until "+session.ValidUntil.Local().Format(time.TimeOnly)+"; renewed before that", total)
+	d.say("", "")
+	for _, e := range sapEvents() {
+		_, took, err := d.send(ctx, "publish-sns", e, http.StatusNoContent)
+		if err != nil {
+			return err
+		}
+		d.phase(8, "SNS", fmt.Sprintf("%s, %s: 204", e.sender, e.form), took)
+		d.sent = append(d.sent, e.ids...)
+	}
+	return d.readQueue(ctx)
+}
+
+// send posts an event to a function and wants that answer.
+func (d *demo) send(ctx context.Context, function string, e sapEvent, want int) ([]byte, time.Duration, error) {
+	body, status, took, err := call(ctx, http.MethodPost, d.url[function], e.header, []byte(e.body))
+	if err != nil {
+		return nil, 0, fmt.Errorf("send the event of %s to %s: %w", e.sender, function, err)
+	}
+	if status != want {
+		return nil, 0, fmt.Errorf("the event of %s was answered %d by %s: %s", e.sender, status, function, body)
+	}
+	return body, took, nil
 }
 
 // commonName is that part of a certificate's subject.
@@ -149,27 +176,10 @@ func call(ctx context.Context, method, url string, header map[string]string, bod
 	return out, response.StatusCode, time.Since(start), errors.Join(err, response.Body.Close())
 }
 
-// sendEvents posts the events and wants each accepted: phase 8.
-func (d *demo) sendEvents(ctx context.Context) error {
-	d.say("", "")
-	for _, e := range sapEvents() {
-		body, status, took, err := call(ctx, http.MethodPost, d.url, e.header, []byte(e.body))
-		if err != nil {
-			return fmt.Errorf("send the event of %s: %w", e.sender, err)
-		}
-		if status != http.StatusNoContent {
-			return fmt.Errorf("the event of %s was answered %d: %s", e.sender, status, body)
-		}
-		d.phase(8, "SNS", fmt.Sprintf("%s, %s: %d", e.sender, e.form, status), took)
-		d.sent = append(d.sent, e.ids...)
-	}
-	return nil
-}
-
-// stop ends the function first, then the stand-in.
+// stop ends the functions first, then the stand-in.
 func (d *demo) stop() error {
 	var errs []error
-	for _, c := range []*child{d.function, d.standIn} {
+	for _, c := range append(d.functions, d.standIn) {
 		if c != nil {
 			errs = append(errs, c.stop())
 		}

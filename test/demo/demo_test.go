@@ -13,7 +13,8 @@ import (
 func built(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", folder, ".", "../local/cmd/local", "../../functions/publish-sns").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", folder, ".", "../local/cmd/local", "../local/cmd/lambda-echo",
+		"../../functions/publish-sns", "../../functions/store-dynamodb", "../../functions/invoke-lambda").CombinedOutput()
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
@@ -31,14 +32,15 @@ func TestDemoOnce(t *testing.T) {
 	}
 	text := string(out)
 	for _, phase := range []string{
-		"  1  trust anchor ", "  2  IAM role ", "  3  profile ", "  4  Destination service ", "  5  application signs ", "  6  Roles Anywhere ",
+		"  1  trust anchor ", "  2  IAM roles ", "  3  profile ", "  4  Destination service ", "  5  application signs ", "  6  Roles Anywhere ",
 		"  7  credentials ", "  8  SNS ",
 	} {
 		if !strings.Contains(text, phase) {
 			t.Errorf("the demo does not show the phase %q:\n%s", phase, text)
 		}
 	}
-	for _, proof := range []string{"12345678901234567890.10", "traceparent          00-7c1f", "All 5 events that were answered 204 are in the queue."} {
+	for _, proof := range []string{"12345678901234567890.10", "traceparent          00-7c1f", "All 5 events that were answered 204 are in the queue.",
+		"TotalNetAmount: N 12345678901234567890.1}", "All three far ends have what was sent."} {
 		if !strings.Contains(text, proof) {
 			t.Errorf("the demo does not show %q:\n%s", proof, text)
 		}

@@ -1,10 +1,10 @@
 // Command demo shows the whole path on one machine, without any account: it starts the local stand-in of SAP BTP and AWS and
-// the function as processes of their own, configured as in production, sends events as SAP's systems do, and prints what
+// the functions as processes of their own, configured as in production, sends events as SAP's systems do, and prints what
 // each phase of SAP's reference architecture did, with the proof at the far end.
 //
 //	demo [-once]
 //
-// It expects its companions, local and publish-sns, beside its own binary. With -once it ends after the proof.
+// It expects its companions beside its own binary: the functions, local, and lambda-echo. With -once it ends after the proof.
 package main
 
 import (
@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &demo{out: out, bin: filepath.Dir(self), folder: folder}
+	d := &demo{out: out, bin: filepath.Dir(self), folder: folder, url: make(map[string]string)}
 	defer func() {
 		err = errors.Join(err, d.stop(), os.RemoveAll(folder))
 		if err == nil && ctx.Err() != nil {
@@ -70,9 +70,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 func (d *demo) show(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	d.say("Trustbridge: an event from SAP BTP arrives in Amazon SNS. All on this machine; every signature, certificate chain,\n"+
-		"token and permission is checked by the other side.", "")
-	for _, step := range []func(context.Context) error{d.startStandIn, d.startFunction, d.sendEvents, d.readQueue} {
+	d.say("Trustbridge: events from SAP BTP arrive in Amazon SNS, DynamoDB and Lambda. All on this machine; every signature,\n"+
+		"certificate chain, token and permission is checked by the other side.", "")
+	for _, step := range []func(context.Context) error{d.startStandIn, d.publish, d.store, d.invoke} {
 		if err := step(ctx); err != nil {
 			return err
 		}

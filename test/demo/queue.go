@@ -17,18 +17,27 @@ import (
 
 // subscriber is an SQS client for the queue that is subscribed to the topic.
 func (d *demo) subscriber() (*sqs.Client, error) {
-	ca, err := os.ReadFile(d.description.CAPath)
+	config, err := d.awsConfig()
 	if err != nil {
 		return nil, err
+	}
+	return sqs.NewFromConfig(config), nil
+}
+
+// awsConfig is for clients of the stand-in that look at the far ends.
+func (d *demo) awsConfig() (aws.Config, error) {
+	ca, err := os.ReadFile(d.description.CAPath)
+	if err != nil {
+		return aws.Config{}, err
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
 	keys := aws.Credentials{AccessKeyID: d.description.AccessKeyID, SecretAccessKey: d.description.SecretAccessKey}
-	return sqs.New(sqs.Options{
+	return aws.Config{
 		Region: d.description.Region, BaseEndpoint: aws.String(d.description.AWSURL),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, nil }),
 		HTTPClient:  &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}}},
-	}), nil
+	}, nil
 }
 
 // receive takes messages out of the queue, waiting up to that many seconds for the first.
@@ -54,7 +63,7 @@ func (d *demo) readQueue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.say("\nProof: what the SQS subscriber of the topic received", "")
+	d.say("\n  Proof: what the SQS subscriber of the topic received", "")
 	missing := slices.Clone(d.sent)
 	for len(missing) > 0 {
 		messages, err := d.receive(ctx, client, 5)
@@ -74,7 +83,7 @@ func (d *demo) readQueue(ctx context.Context) error {
 			missing = slices.Delete(missing, i, i+1)
 		}
 	}
-	d.say(fmt.Sprintf("\nAll %d events that were answered 204 are in the queue.", len(d.sent)), "")
+	d.say(fmt.Sprintf("\n  All %d events that were answered 204 are in the queue.", len(d.sent)), "")
 	return nil
 }
 
@@ -95,8 +104,9 @@ func (d *demo) print(m types.Message) {
 
 // stay keeps everything up, and prints what arrives, until ctx ends.
 func (d *demo) stay(ctx context.Context) error {
-	d.say("\nAll of it stays up. Send an event of your own from another terminal, and it appears here:\n", "")
-	d.say(fmt.Sprintf(`  curl -i -H 'Content-Type: application/cloudevents+json' -d '{"specversion":"1.0","id":"1","source":"/me","type":"hello.v1","data":{"n":1.10}}' %s`, d.url), "")
+	d.say("\nAll of it stays up. From another terminal, an event of your own, which then appears here, and a call of the Lambda function:\n", "")
+	d.say(fmt.Sprintf(`  curl -i -H 'Content-Type: application/cloudevents+json' -d '{"specversion":"1.0","id":"1","source":"/me","type":"hello.v1","data":{"n":1.10}}' %s`, d.url["publish-sns"]), "")
+	d.say(fmt.Sprintf(`  curl --json '{"order":7}' %s`, d.url["invoke-lambda"]), "")
 	d.say("\nCtrl-C ends it.", "")
 	client, err := d.subscriber()
 	if err != nil {

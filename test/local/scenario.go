@@ -124,7 +124,7 @@ func (c *Scenario) createTargets(function Lambda) (result string, err error) {
 		return "", err
 	}
 	_, err = cloud.CreateAlias(c.FunctionARN, alias, "$LATEST")
-	return "topic orders with a subscribed SQS queue, table orders, Lambda function orders", err
+	return "topic with a subscribed SQS queue, table, Lambda function: orders", err
 }
 
 // createRoles makes the roles of the template that we ship.
@@ -138,7 +138,7 @@ func (c *Scenario) createRoles() (result string, err error) {
 		return "", err
 	}
 	c.RoleARN, c.StoreRoleARN, c.InvokeRoleARN = d.Roles["PublishSnsRole"], d.Roles["StoreDynamodbRole"], d.Roles["InvokeLambdaRole"]
-	return "one a function, from deploy/aws/template.yaml: for that certificate alone", nil
+	return "from deploy/aws/template.yaml, for that certificate alone", nil
 }
 
 // TrustPolicy admits certificates of the anchor with that locality, our common name and the present issuer, and no others.
