@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,8 @@ type fault struct {
 	spoil, cure func(*system) error
 	// detail are words that the answer must have: the kind of cause and the fix.
 	detail []string
+	// settings are the function's besides the scenario's.
+	settings []string
 	// log are texts that one line of the log must have together.
 	log func(*system) []string
 }
@@ -48,10 +52,11 @@ func anchor(of func() (*btp.PKI, error)) func(*system) error {
 	}
 }
 
-func faults() map[string]fault {
+// faults are what can be wrong with the identity of a function, and with its target.
+func faults(function string) map[string]fault {
 	whole := certificate(btp.Leaf{}, (*btp.Material).PEM)
-	identity := func(s *system) []string { return []string{s.TrustAnchorARN, s.RoleARN, local.CommonName} }
-	return map[string]fault{
+	identity := func(s *system) []string { return []string{s.TrustAnchorARN, s.Role(function), local.CommonName} }
+	out := map[string]fault{
 		"wrong CA": {
 			spoil: anchor(otherAuthorities), cure: anchor(authorities),
 			detail: []string{"trust anchor", "intermediate"},
@@ -71,7 +76,7 @@ func faults() map[string]fault {
 				return s.stand.AWS.UpdateProfile(s.ProfileARN, aws.ProfileOptions{Roles: []string{other}})
 			},
 			cure: func(s *system) error {
-				return s.stand.AWS.UpdateProfile(s.ProfileARN, aws.ProfileOptions{Roles: []string{s.RoleARN}})
+				return s.stand.AWS.UpdateProfile(s.ProfileARN, aws.ProfileOptions{Roles: []string{s.Role(function)}})
 			},
 			detail: []string{"profile", "role"},
 			log:    func(s *system) []string { return append(identity(s), s.ProfileARN, "isn't one of those listed") },
@@ -100,99 +105,95 @@ func faults() map[string]fault {
 			detail: []string{"destination", "DESTINATION_NAME"},
 			log:    func(*system) []string { return []string{local.DestinationName, "404"} },
 		},
-		"policy lacking the action": {
-			spoil:  func(s *system) error { return s.SetRolePolicy(s.RolePolicy("sns:Subscribe")) },
-			cure:   func(s *system) error { return s.SetRolePolicy(s.RolePolicy("sns:Publish")) },
-			detail: []string{"not permitted", "policy"},
-			log: func(s *system) []string {
-				return []string{s.TopicARN, "SNS:Publish", "no identity-based policy allows"}
-			},
-		},
-		"unknown topic": {
-			spoil: func(s *system) error { s.stand.AWS.DeleteTopic(s.TopicARN); return nil },
-			cure: func(s *system) error {
-				if _, err := s.stand.AWS.CreateTopic("orders"); err != nil {
-					return err
-				}
-				_, err := s.stand.AWS.Subscribe(s.TopicARN, s.QueueARN, true)
-				return err
-			},
-			detail: []string{"topic", "SNS_TOPIC_ARN"},
-			log:    func(s *system) []string { return []string{s.TopicARN, "Topic does not exist"} },
-		},
 		"trust policy that pins another subaccount": {
 			spoil: func(s *system) error {
-				return s.stand.AWS.UpdateTrustPolicy(s.RoleARN, s.TrustPolicy("destination-configuration.cfapps.standin.example/other"))
+				return s.stand.AWS.UpdateTrustPolicy(s.Role(function), s.TrustPolicy("destination-configuration.cfapps.standin.example/other"))
 			},
-			cure:   func(s *system) error { return s.stand.AWS.UpdateTrustPolicy(s.RoleARN, s.TrustPolicy(s.stand.BTP.L())) },
+			cure: func(s *system) error {
+				return s.stand.AWS.UpdateTrustPolicy(s.Role(function), s.TrustPolicy(s.stand.BTP.L()))
+			},
 			detail: []string{"trust policy"},
 			log:    func(s *system) []string { return append(identity(s), "Unable to assume role", s.stand.BTP.L()) },
 		},
 	}
+	maps.Copy(out, targetFaults(function))
+	return out
 }
 
 // cureMost is how long after the cure the next event may still be refused.
 const cureMost = 30 * time.Second
 
 func TestFaultIsNamedAndCuredWithoutRestart(t *testing.T) {
-	for name, f := range faults() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newStand(t, local.Config{})
-			environment, err := s.Environment("publish-sns", s.folder) // with the secret of before the fault
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := f.spoil(s); err != nil {
-				t.Fatal(err)
-			}
-			s.fn = startProcess(t, environment)
+	for _, function := range local.Functions() {
+		for name, f := range faults(function) {
+			t.Run(function+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				checkFault(t, function, f)
+			})
+		}
+	}
+}
 
-			detail := ""
-			for i := range 3 {
-				answer := s.send(fmt.Sprintf("during-%d", i))
-				if answer.status != 503 || answer.header.Get("Retry-After") != "30" {
-					t.Fatalf("answer = %d, Retry-After %q, %s; want 503 after 30", answer.status, answer.header.Get("Retry-After"), answer.body)
-				}
-				detail = answer.detail
-				for _, word := range f.detail {
-					if !strings.Contains(answer.detail, word) {
-						t.Errorf("detail = %q, want it to say %q", answer.detail, word)
-					}
-				}
-				for _, secret := range []string{"arn:", "127.0.0.1", local.CommonName, s.stand.BTP.L()} {
-					if strings.Contains(string(answer.body), secret) {
-						t.Errorf("the answer %s shows %q", answer.body, secret)
-					}
-				}
+func checkFault(t *testing.T, function string, f fault) {
+	s := newStand(t, local.Config{})
+	environment, err := s.Environment(function, s.folder) // with the secret of before the fault
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.spoil(s); err != nil {
+		t.Fatal(err)
+	}
+	s.fn = startProcess(t, function, append(environment, f.settings...))
+
+	detail := ""
+	for i := range 3 {
+		answer := s.send(fmt.Sprintf("during-%d", i))
+		if answer.status != 503 || answer.header.Get("Retry-After") != "30" {
+			t.Fatalf("answer = %d, Retry-After %q, %s; want 503 after 30", answer.status, answer.header.Get("Retry-After"), answer.body)
+		}
+		detail = answer.detail
+		for _, word := range f.detail {
+			if !strings.Contains(answer.detail, word) {
+				t.Errorf("detail = %q, want it to say %q", answer.detail, word)
 			}
-			if lines := s.fn.find(f.log(s)...); len(lines) == 0 {
-				t.Errorf("no line of the log has all of %q:\n%s", f.log(s), s.fn.log())
+		}
+		for _, secret := range []string{"arn:", "127.0.0.1", local.CommonName, s.stand.BTP.L()} {
+			if strings.Contains(string(answer.body), secret) {
+				t.Errorf("the answer %s shows %q", answer.body, secret)
 			}
-			if n := s.stand.AWS.MessageCount(s.QueueARN); n != 0 {
-				t.Errorf("%d messages arrived during the fault, want none", n)
-			}
-			if err := f.cure(s); err != nil {
-				t.Fatal(err)
-			}
-			start, n := time.Now(), 0
-			for ; ; n++ {
-				if answer := s.send(fmt.Sprintf("after-%d", n)); answer.status == 204 {
-					break
-				} else if time.Since(start) > cureMost {
-					t.Fatalf("answer %v after the cure = %d %s, want 204", time.Since(start), answer.status, answer.body)
-				}
-				pause(t, 250*time.Millisecond)
-			}
-			t.Logf("answered 503 %q; accepted %v after the cure", detail, time.Since(start).Round(time.Millisecond))
-			messages, err := s.stand.AWS.WaitMessages(t.Context(), s.QueueARN, 1)
-			if err != nil || len(messages) != 1 || !strings.Contains(messages[0].Body, fmt.Sprintf("after-%d", n)) {
-				t.Errorf("the queue holds %v (%v), want the one event that was accepted", messages, err)
-			}
-			if code := s.fn.stop(); code != 0 {
-				t.Errorf("exit code %d, want 0: the function lived through the fault", code)
-			}
-		})
+		}
+	}
+	if lines := s.fn.find(f.log(s)...); len(lines) == 0 {
+		t.Errorf("no line of the log has all of %q:\n%s", f.log(s), s.fn.log())
+	}
+	if ids := s.arrived(t, function); len(ids) != 0 {
+		t.Errorf("%v arrived during the fault, want nothing", ids)
+	}
+	if err := f.cure(s); err != nil {
+		t.Fatal(err)
+	}
+	start, n := time.Now(), 0
+	for ; ; n++ {
+		if answer := s.send(fmt.Sprintf("after-%d", n)); answer.status == 204 {
+			break
+		} else if time.Since(start) > cureMost {
+			t.Fatalf("answer %v after the cure = %d %s, want 204", time.Since(start), answer.status, answer.body)
+		}
+		pause(t, 250*time.Millisecond)
+	}
+	t.Logf("answered 503 %q; accepted %v after the cure", detail, time.Since(start).Round(time.Millisecond))
+	want := []string{fmt.Sprintf("after-%d", n)}
+	for range 40 { // what was accepted may still be on its way to where it is looked for
+		if len(s.arrived(t, function)) > 0 {
+			break
+		}
+		pause(t, 50*time.Millisecond)
+	}
+	if ids := s.arrived(t, function); !slices.Equal(ids, want) {
+		t.Errorf("%v arrived, want the one event that was accepted, %v", ids, want)
+	}
+	if code := s.fn.stop(); code != 0 {
+		t.Errorf("exit code %d, want 0: the function lived through the fault", code)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 func TestNothingConfiguredNamesEverythingAndExits2(t *testing.T) {
 	t.Parallel()
-	p := startProcess(t, nil)
+	p := startProcess(t, "publish-sns", nil)
 	if code := p.wait(10 * time.Second); code != 2 {
 		t.Errorf("exit code %d, want 2", code)
 	}
@@ -33,7 +33,7 @@ func TestSeveralProblemsAreListedAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := startProcess(t, append(environment, "PORT=80a", "GRACE=3s", "DRAIN_DELAY=10s", "DEAD_LETTER_URL=http://x", "AUTH=jwt", "SNS_TOPIC_ARN=orders"))
+	p := startProcess(t, "publish-sns", append(environment, "PORT=80a", "GRACE=3s", "DRAIN_DELAY=10s", "DEAD_LETTER_URL=http://x", "AUTH=jwt", "SNS_TOPIC_ARN=orders"))
 	if code := p.wait(10 * time.Second); code != 2 {
 		t.Errorf("exit code %d, want 2", code)
 	}
@@ -53,7 +53,7 @@ func TestNoBindingExits2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := startProcess(t, append(environment, "DESTINATION_SERVICE_KEY_PATH="))
+	p := startProcess(t, "publish-sns", append(environment, "DESTINATION_SERVICE_KEY_PATH="))
 	if code := p.wait(10 * time.Second); code != 2 {
 		t.Errorf("exit code %d, want 2", code)
 	}

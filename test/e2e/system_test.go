@@ -24,24 +24,27 @@ import (
 	"github.com/trustbridge/trustbridge/test/local/btp"
 )
 
-// binary is the built function; made once.
-var binary = sync.OnceValues(func() (string, error) {
+// built is the folder of the built functions; made once.
+var built = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "trustbridge-e2e")
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(folder, "publish-sns")
-	out, err := exec.Command("go", "build", "-o", path, "../../functions/publish-sns").CombinedOutput()
+	args := []string{"build", "-o", folder}
+	for _, function := range local.Functions() {
+		args = append(args, "../../functions/"+function)
+	}
+	out, err := exec.Command("go", args...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
-	return path, nil
+	return folder, nil
 })
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if folder, err := built(); err == nil {
+		_ = os.RemoveAll(folder)
 	}
 	os.Exit(code)
 }
@@ -88,14 +91,20 @@ func newStand(t *testing.T, c local.Config) *system {
 	}}
 }
 
-// start starts the function with the scenario's environment and the settings given, and waits until it listens.
+// start starts publish-sns as startFunction does.
 func (s *system) start(settings ...string) {
 	s.t.Helper()
-	environment, err := s.Environment("publish-sns", s.folder)
+	s.startFunction("publish-sns", settings...)
+}
+
+// startFunction starts a function with the scenario's environment and the settings given, and waits until it listens.
+func (s *system) startFunction(function string, settings ...string) {
+	s.t.Helper()
+	environment, err := s.Environment(function, s.folder)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.fn = startProcess(s.t, append(environment, settings...))
+	s.fn = startProcess(s.t, function, append(environment, settings...))
 	s.fn.waitFor("listening")
 }
 
@@ -138,10 +147,20 @@ func (s *system) post(header map[string]string, body []byte) reply {
 // send posts a small event in binary mode.
 func (s *system) send(id string) reply {
 	s.t.Helper()
-	return s.post(map[string]string{
+	return s.sendOf(id, "")
+}
+
+// sendOf posts one about a subject.
+func (s *system) sendOf(id, subject string) reply {
+	s.t.Helper()
+	header := map[string]string{
 		"content-type": "application/json", "ce-specversion": "1.0", "ce-id": id, "ce-source": "/default/sap.s4.beh/731904412",
 		"ce-type": "sap.s4.beh.salesorder.v1.SalesOrder.Changed.v1",
-	}, []byte(`{"SalesOrder":"7000412"}`))
+	}
+	if subject != "" {
+		header["ce-subject"] = subject
+	}
+	return s.post(header, []byte(`{"SalesOrder":"7000412"}`))
 }
 
 // process is a function at work.
@@ -157,13 +176,13 @@ type process struct {
 	ended bool
 }
 
-func startProcess(t *testing.T, environment []string) *process {
+func startProcess(t *testing.T, function string, environment []string) *process {
 	t.Helper()
-	path, err := binary()
+	folder, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, done: make(chan struct{}), cmd: exec.Command(path)}
+	p := &process{t: t, done: make(chan struct{}), cmd: exec.Command(filepath.Join(folder, function))}
 	p.more = sync.NewCond(&p.mu)
 	p.cmd.Env = append([]string{}, environment...) // never this process's own
 	stderr, err := p.cmd.StderrPipe()

@@ -156,6 +156,40 @@ func (c *Scenario) TrustPolicy(l string) string {
 	})
 }
 
+// Functions are the names of the functions.
+func Functions() []string { return []string{"publish-sns", "store-dynamodb", "invoke-lambda"} }
+
+// Role is the ARN of a function's role.
+func (c *Scenario) Role(function string) string {
+	return map[string]string{"publish-sns": c.RoleARN, "store-dynamodb": c.StoreRoleARN, "invoke-lambda": c.InvokeRoleARN}[function]
+}
+
+// Forbid takes the one permission away that a function's role has.
+func (c *Scenario) Forbid(function string) error {
+	name, _ := c.policy(function)
+	return c.stand.AWS.DeleteRolePolicy(c.Role(function), name)
+}
+
+// Permit gives it back.
+func (c *Scenario) Permit(function string) error {
+	name, document := c.policy(function)
+	return c.stand.AWS.PutRolePolicy(c.Role(function), name, document)
+}
+
+// policy is the name and the text of a role's policy, as the template has them.
+func (c *Scenario) policy(function string) (name, text string) {
+	allow := func(resource string, actions ...string) string {
+		return document(map[string]any{"Effect": "Allow", "Action": actions, "Resource": resource})
+	}
+	switch function {
+	case "store-dynamodb":
+		return "store", allow(c.TableARN, "dynamodb:BatchWriteItem", "dynamodb:PutItem")
+	case "invoke-lambda":
+		return "invoke", allow(c.FunctionARN+":"+alias, "lambda:InvokeFunction")
+	}
+	return policyName, allow(c.TopicARN, "sns:Publish")
+}
+
 // RolePolicy allows one action on the topic.
 func (c *Scenario) RolePolicy(action string) string {
 	return document(map[string]any{"Effect": "Allow", "Action": action, "Resource": c.TopicARN})
