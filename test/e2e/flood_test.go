@@ -45,7 +45,7 @@ func (s *system) injectFaults(service, action string, p float64, entries bool) {
 			s.t.Fatal(err)
 		}
 		s.t.Cleanup(func() {
-			if injection.Hits() == 0 {
+			if injection.Hits() == 0 && slower == 1 {
 				s.t.Errorf("the fault %v in phase %v never happened", f.Kind, f.Phase)
 			}
 		})
@@ -129,7 +129,7 @@ func (s *system) ended() {
 // TestNothingAcceptedIsLost: every event that was answered 204 is in the queue of a standard topic.
 func TestNothingAcceptedIsLost(t *testing.T) {
 	t.Parallel()
-	f := flood{events: 20_000, senders: 64}
+	f := flood{events: 20_000 / slower, senders: 64}
 	s := newStand(t, local.Config{})
 	s.start()
 	s.injectFaults("sns", "PublishBatch", 0.006, true)
@@ -151,7 +151,7 @@ func TestNothingAcceptedIsLost(t *testing.T) {
 
 // TestEachIsStoredOnce: DynamoDB holds every event exactly once, by one insert and no modification.
 func TestEachIsStoredOnce(t *testing.T) {
-	for write, f := range map[string]flood{"batch": {events: 30_000, senders: 64}, "first": {events: 10_000, senders: 64}} {
+	for write, f := range map[string]flood{"batch": {events: 30_000 / slower, senders: 64}, "first": {events: 10_000 / slower, senders: 64}} {
 		t.Run(write, func(t *testing.T) {
 			t.Parallel()
 			s := newStand(t, local.Config{})
@@ -181,7 +181,7 @@ func TestEachIsStoredOnce(t *testing.T) {
 // TestEachIsInvoked: the Lambda function ran for every event at least once.
 func TestEachIsInvoked(t *testing.T) {
 	t.Parallel()
-	f := flood{events: 20_000, senders: 64}
+	f := flood{events: 20_000 / slower, senders: 64}
 	s := newStand(t, local.Config{})
 	function := echo()
 	function.Concurrency = 1000
@@ -206,7 +206,7 @@ func TestEachIsInvoked(t *testing.T) {
 // TestEachOnceInOrderPerGroup: a subscriber of a FIFO topic sees every event once, in order within its group.
 func TestEachOnceInOrderPerGroup(t *testing.T) {
 	t.Parallel()
-	f := flood{events: 20_000, senders: 64, group: true}
+	f := flood{events: 20_000 / slower, senders: 64, group: true}
 	s := newStand(t, local.Config{})
 	topic, queue := s.fifo()
 	s.start("SNS_TOPIC_ARN=" + topic)
