@@ -240,9 +240,9 @@ func TestEventsAreQueued(t *testing.T) {
 				if got := p.post(headers, `{"order":7}`); got.status != 204 || got.body != "" || time.Since(start) > 0 {
 					t.Errorf("answer = %+v after %v, want 204 at once", got, time.Since(start))
 				}
-				runs, err := p.stand.AWS.WaitInvocations(t.Context(), p.set.FunctionARN, 2)
-				if err != nil || string(runs[0].Payload) != `{"order":7}` || runs[0].Type != "Event" || attempts.Load() != 2 {
-					t.Errorf("runs = %+v (%v), want the data, twice by Lambda's own retry", runs, err)
+				runs := p.runs(2)
+				if string(runs[0].Payload) != `{"order":7}` || runs[0].Type != "Event" || attempts.Load() != 2 {
+					t.Errorf("runs = %+v, want the data, twice by Lambda's own retry", runs)
 				}
 			})
 		})
@@ -269,12 +269,8 @@ func TestPlainCallerMeetsAFullFunction(t *testing.T) {
 // payloads are what the function got, read as JSON with numbers as they are written.
 func (p *path) payloads(n int) []any {
 	p.t.Helper()
-	runs, err := p.stand.AWS.WaitInvocations(p.t.Context(), p.set.FunctionARN, n)
-	if err != nil {
-		p.t.Fatal(err)
-	}
 	var out []any
-	for _, run := range runs {
+	for _, run := range p.runs(n) {
 		var v any
 		d := json.NewDecoder(strings.NewReader(string(run.Payload)))
 		d.UseNumber()

@@ -68,6 +68,33 @@ func TestAnswerThatIsAnEvent(t *testing.T) {
 	}
 }
 
+// TestDataOfAnswers: JSON as it stands under every JSON type, the text of a string under others, and bytes.
+func TestDataOfAnswers(t *testing.T) {
+	for members, want := range map[string]struct {
+		data   string
+		base64 bool
+	}{
+		``:               {"", false},
+		`,"data":null`:   {"null", false},
+		`,"data": [ 1 ]`: {"[ 1 ]", false},
+		`,"data":"x","datacontenttype":"application/json; charset=utf-8"`: {`"x"`, false},
+		`,"data":"ä\n","datacontenttype":"text/plain"`:                    {"ä\n", false},
+		`,"data":null,"datacontenttype":"text/plain"`:                     {"", false},
+		`,"data_base64":"/wA=","datacontenttype":"image/x"`:               {"\xff\x00", true},
+		`,"data_base64":null,"data":7`:                                    {"7", false},
+		`,"data_base64":"Nw=="`:                                           {"7", true},
+	} {
+		e, _ := asEvent([]byte(`{"specversion":"1.0","id":"1","source":"/x","type":"t","yes":true,"no":false,"absent":null,"subject":""` + members + `}`))
+		if e == nil || string(e.Data()) != want.data || e.DataBase64 != want.base64 {
+			t.Errorf("asEvent() with %s = %v, want data %q, as bytes: %t", members, e, want.data, want.base64)
+			continue
+		}
+		if diff := cmp.Diff(map[string]any{"yes": true, "no": false}, e.Extensions()); diff != "" || e.Context.(*event.EventContextV1).Subject != nil {
+			t.Errorf("extensions (-want +got), and no subject:\n%s", diff)
+		}
+	}
+}
+
 // TestAnswersThatAreNoEvents are for plain callers; a CloudEvent sender gets one only if it is wrapped.
 func TestAnswersThatAreNoEvents(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -90,12 +117,14 @@ func TestAnswersThatAreNoEvents(t *testing.T) {
 		"fraction":          {`{"specversion":"1.0","id":"1","source":"/x","type":"t","ext":1.5}`, "application/json", true, 1},
 		"large number":      {`{"specversion":"1.0","id":"1","source":"/x","type":"t","ext":2147483648}`, "application/json", true, 1},
 		"object as text":    {`{"specversion":"1.0","id":"1","source":"/x","type":"t","datacontenttype":"text/plain","data":{}}`, "application/json", true, 1},
+		"event not UTF-8":   {`{"specversion":"1.0","id":"1","source":"/x","type":"t","data":"` + "\xff\"}", "application/octet-stream", true, 0},
 		"bad base64":        {`{"specversion":"1.0","id":"1","source":"/x","type":"t","data_base64":"?"}`, "application/json", true, 1},
 		"no id":             {`{"specversion":"1.0","source":"/x","type":"t"}`, "application/json", true, 1},
 		"bad time":          {`{"specversion":"1.0","id":"1","source":"/x","type":"t","time":"now"}`, "application/json", true, 1},
 		"data twice":        {`{"specversion":"1.0","id":"1","source":"/x","type":"t","data":1,"data_base64":"eA=="}`, "application/json", true, 1},
 		"line break":        {`{"specversion":"1.0","id":"1\n","source":"/x","type":"t"}`, "application/json", true, 1},
 		"bad extension":     {`{"specversion":"1.0","id":"1","source":"/x","type":"t","a_b":"c"}`, "application/json", true, 1},
+		"extension's text":  {`{"specversion":"1.0","id":"1","source":"/x","type":"t","ext":"a\u0001"}`, "application/json", true, 1},
 		"nested extension":  {`{"specversion":"1.0","id":"1","source":"/x","type":"t","ext":{}}`, "application/json", true, 1},
 		"bad content type":  {`{"specversion":"1.0","id":"1","source":"/x","type":"t","datacontenttype":"x y","data":1}`, "application/json", true, 1},
 		"version is number": {`{"specversion":1.0,"id":"1","source":"/x","type":"t"}`, "application/json", true, 1},

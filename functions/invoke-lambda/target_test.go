@@ -219,6 +219,18 @@ func (g *target) allow(action, resource string) {
 	}
 }
 
+// runs waits until the function has run so often.
+func (g *target) runs(n int) []aws.Invocation {
+	g.t.Helper()
+	ctx, cancel := context.WithTimeout(g.t.Context(), time.Hour)
+	defer cancel()
+	runs, err := g.stand.AWS.WaitInvocations(ctx, g.set.FunctionARN, n)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return runs
+}
+
 func (g *target) Heal() {
 	for _, f := range g.faults {
 		if f.Hits() == 0 {
