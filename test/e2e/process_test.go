@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,9 @@ func TestNothingConfiguredNamesEverythingAndExits2(t *testing.T) {
 		t.Errorf("exit code %d, want 2", code)
 	}
 	log := p.log()
+	if readme, err := os.ReadFile("../../README.md"); err != nil || !strings.Contains(string(readme), "$ bin/publish-sns\n"+log+"\n```") {
+		t.Errorf("README.md does not show what publish-sns says with nothing set (%v):\n%s", err, log)
+	}
 	for _, name := range []string{
 		"AUTH", "DESTINATION_NAME", "ROLES_ANYWHERE_TRUST_ANCHOR_ARN", "ROLES_ANYWHERE_PROFILE_ARN", "ROLES_ANYWHERE_ROLE_ARN", "SNS_TOPIC_ARN",
 	} {
