@@ -47,6 +47,7 @@ var rooms = map[string]struct {
 	"deploy/aws": {},
 	// How we know.
 	"test/virtual":               {},
+	"test/configdoc":             {may: []string{"shared/bridge"}},
 	"test/local":                 {may: []string{"deploy/aws", "test/local/aws", "test/local/btp"}, aws: true},
 	"test/local/aws":             {may: []string{"test/local/aws/internal/"}, aws: true},
 	"test/local/btp":             {may: []string{"test/local/btp/internal/"}},

@@ -1,18 +1,12 @@
 package main
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/trustbridge/trustbridge/shared/bridge"
+	"github.com/trustbridge/trustbridge/test/configdoc"
 )
-
-var update = flag.Bool("update", false, "write docs/configuration.md anew")
 
 const functionARN = "arn:aws:lambda:eu-central-1:111122223333:function:orders"
 
@@ -122,24 +116,7 @@ func TestMaxBytes(t *testing.T) {
 
 // TestConfigurationDocument keeps our part of docs/configuration.md true to the struct.
 func TestConfigurationDocument(t *testing.T) {
-	const document = "../../docs/configuration.md"
-	old, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := bridge.ReplaceSection(string(old), "<!-- invoke-lambda: made by make docs -->\n", "<!-- end of invoke-lambda -->\n", bridge.Markdown(&settings{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	switch {
-	case text == string(old):
-	case *update:
-		if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("docs/configuration.md differs from the struct; run make docs\n%s", cmp.Diff(strings.Split(string(old), "\n"), strings.Split(text, "\n")))
-	}
+	configdoc.Check(t, "../../docs/configuration.md", "invoke-lambda", &settings{})
 }
 
 // A setting that cannot work is found at start, with what is wrong with it.

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"flag"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/trustbridge/trustbridge/shared/bridge"
+	"github.com/trustbridge/trustbridge/test/configdoc"
 )
-
-var update = flag.Bool("update", false, "write docs/configuration.md anew")
 
 const tableARN = "arn:aws:dynamodb:eu-central-1:111122223333:table/orders"
 
@@ -160,22 +156,5 @@ func TestRegionIsTheTables(t *testing.T) {
 
 // TestConfigurationDocument keeps our part of docs/configuration.md true to the struct.
 func TestConfigurationDocument(t *testing.T) {
-	const document = "../../docs/configuration.md"
-	old, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := bridge.ReplaceSection(string(old), "<!-- store-dynamodb: made by make docs -->\n", "<!-- end of store-dynamodb -->\n", bridge.Markdown(&settings{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	switch {
-	case text == string(old):
-	case *update:
-		if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("docs/configuration.md differs from the struct; run make docs\n%s", cmp.Diff(strings.Split(string(old), "\n"), strings.Split(text, "\n")))
-	}
+	configdoc.Check(t, "../../docs/configuration.md", "store-dynamodb", &settings{})
 }
