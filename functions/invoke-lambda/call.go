@@ -46,9 +46,7 @@ func (c *caller) Send(ctx context.Context, items []forward.Item) []error {
 }
 
 // The error types that Lambda gives itself and that are no verdict of the function.
-//
-//	Sources: https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html,
-//	https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+// Source: https://github.com/localstack/localstack/tree/main/tests/aws/services/lambda_, recorded at AWS 2025-11.
 const (
 	tooLargeType = "Function.ResponseSizeTooLarge" // the function did its work, and answered more than Lambda passes on
 	timedOutType = "Sandbox.Timedout"              // it was cut off
