@@ -56,7 +56,7 @@ func (answering) Do(request *http.Request) (*http.Response, error) {
 	_, err := io.Copy(io.Discard, request.Body)
 	return &http.Response{
 		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, Request: request,
-		Body: io.NopCloser(strings.NewReader(`{"UnprocessedItems":{},"ConsumedCapacity":{"TableName":"orders","CapacityUnits":1}}`)),
+		Body: io.NopCloser(strings.NewReader(`{"UnprocessedItems":{}}`)),
 	}, err
 }
 
