@@ -80,6 +80,22 @@ func TestTheEventsOwnTraceWins(t *testing.T) {
 	}
 }
 
+func TestAnEmptyTraceIsNone(t *testing.T) {
+	e := order()
+	e.SetExtension("traceparent", "")
+	if _, attributes, _ := prepared(t, mapper(t, nil), e, "00-request"); attributes["traceparent"] != "00-request" {
+		t.Errorf("traceparent = %q, want the request's", attributes["traceparent"])
+	}
+}
+
+// TestLimits: ten entries, and together not more than one message may have.
+func TestLimits(t *testing.T) {
+	got := mapper(t, func(s *settings) { s.SNS.MaxBytes = 1 << 20 }).Limits()
+	if got.Items != 10 || got.Bytes != 1<<20 {
+		t.Errorf("Limits() = %+v, want 10 items of SNS_MAX_BYTES together", got)
+	}
+}
+
 func TestAbsentAttributesAreLeftOut(t *testing.T) {
 	e := event.New()
 	e.SetID("1")

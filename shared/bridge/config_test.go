@@ -93,6 +93,7 @@ func TestProblems(t *testing.T) {
 		},
 		"plain events without a source": {map[string]string{"HTTP_EVENT_TYPE": "t"}, []string{"HTTP_EVENT_TYPE and HTTP_EVENT_SOURCE belong together"}},
 		"plain events":                  {map[string]string{"HTTP_EVENT_TYPE": "t", "HTTP_EVENT_SOURCE": "/s"}, nil},
+		"nor what follows from it":      {map[string]string{"MAX_BODY_BYTES": "much"}, []string{`MAX_BODY_BYTES is "much"`}},
 		"wrong value is reported once":  {map[string]string{"ROLES_ANYWHERE_DURATION": "soon"}, []string{`ROLES_ANYWHERE_DURATION is "soon"`}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -52,10 +52,10 @@ func (s *slow) Send(ctx context.Context, items []forward.Item) []error {
 }
 
 // noIdentity needs none.
-type noIdentity struct{ closed bool }
+type noIdentity struct{ ran, closed bool }
 
-func (*noIdentity) run(ctx context.Context) { <-ctx.Done() }
-func (n *noIdentity) close()                { n.closed = true }
+func (n *noIdentity) run(ctx context.Context) { n.ran = true; <-ctx.Done() }
+func (n *noIdentity) close()                  { n.closed = true }
 
 // serving is a server at work in a bubble.
 type serving struct {
@@ -264,6 +264,9 @@ func TestDrainAnswersWhoIsStillSending(t *testing.T) {
 		}
 		_ = sending.Close()
 		wg.Wait()
+		if !strings.Contains(v.log.String(), `"level":"WARN","msg":"request refused"`) {
+			t.Errorf("the log does not warn of the request that was ended:\n%s", v.log.String())
+		}
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("the end came %v after SIGTERM, want it within the grace period of 10s", took)
 		}
@@ -339,8 +342,8 @@ func TestBrokenListenerIsAnError(t *testing.T) {
 			t.Errorf("serve() = %v, want %v", err, errBroken)
 		}
 		s.close()
-		if !id.closed {
-			t.Error("the identity was not closed")
+		if !id.ran || !id.closed {
+			t.Errorf("the identity ran: %t, was closed: %t; want both", id.ran, id.closed)
 		}
 	})
 }

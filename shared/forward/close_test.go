@@ -146,3 +146,42 @@ func TestAReplacedTimerLeavesTheOtherAlone(t *testing.T) {
 		}
 	})
 }
+
+// TestARefusedBatchThatNobodyWaitsForIsNotSentAgain: neither when its senders went, nor when the forwarder closed.
+func TestARefusedBatchThatNobodyWaitsForIsNotSentAgain(t *testing.T) {
+	for name, closes := range map[string]bool{"senders": false, "forwarder": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sink := &script{limits: Limits{Items: 10}, answer: func(ctx context.Context, _ int, ids []string) []error {
+					select {
+					case <-time.After(time.Minute):
+					case <-ctx.Done():
+					}
+					return same(len(ids), &Error{Kind: BatchRefused, Err: errors.New("x")})
+				}}
+				f := New(sink, Config{})
+				ctx, hangUp := context.WithCancel(t.Context())
+				defer hangUp()
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if got := fmt.Sprint(kinds(f.Forward(ctx, []event.Event{ev("a", ""), ev("b", "")}, ""))); got != "[unavailable unavailable]" {
+						t.Errorf("Forward() = %s, want both unavailable", got)
+					}
+				})
+				synctest.Wait()
+				if closes {
+					f.Close()
+				} else {
+					hangUp()
+				}
+				wg.Wait()
+				time.Sleep(time.Hour)
+				if n := len(sink.sent()); n != 1 {
+					t.Errorf("%d calls, want 1", n)
+				}
+				empty(t, f)
+				f.Close()
+			})
+		})
+	}
+}

@@ -216,6 +216,64 @@ func TestAFullBatchOpensASlot(t *testing.T) {
 	}
 }
 
+// TestPatienceEndsEachTime: a timer that has called makes room for the next.
+func TestPatienceEndsEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, _ := slowly(t, Limits{Items: 10})
+		f.config.BatchSlots = 100
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() { f.Forward(t.Context(), []event.Event{ev(fmt.Sprint(i), "")}, "") })
+			time.Sleep(patienceMax + 1)
+			synctest.Wait()
+			f.mu.Lock()
+			if f.inFlight != i+1 || f.wake != nil {
+				t.Errorf("%d calls in flight, a timer set: %t; want %d, since each event's patience is over", f.inFlight, f.wake != nil, i+1)
+			}
+			f.mu.Unlock()
+		}
+		f.Close()
+		wg.Wait()
+	})
+}
+
+// TestABatchIsFilledToTheLastByte: what just fits goes along.
+func TestABatchIsFilledToTheLastByte(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &script{limits: Limits{Items: 10, Bytes: 4}}
+		f := New(sink, Config{BatchSlots: 1})
+		defer f.Close()
+		var events []event.Event
+		for i := range 8 {
+			events = append(events, ev(fmt.Sprint(i), ""))
+		}
+		f.Forward(t.Context(), events, "")
+		if got, want := fmt.Sprint(sink.sent()), "[[0 1 2 3] [4 5 6 7]]"; got != want {
+			t.Errorf("calls = %s, want %s", got, want)
+		}
+	})
+}
+
+// TestPatienceIsBounded: after a call of many seconds, the next event does not wait as long for a slot that is free.
+func TestPatienceIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, sink := slowly(t, Limits{Items: 10})
+		f.lastCall = 8 * time.Second
+		var wg sync.WaitGroup
+		for _, id := range []string{"flying", "next"} {
+			wg.Go(func() { f.Forward(t.Context(), []event.Event{ev(id, "")}, "") })
+			synctest.Wait()
+		}
+		time.Sleep(patienceMax)
+		synctest.Wait()
+		if n := len(sink.sent()); n != 3 {
+			t.Errorf("%d calls after %v, want the next event in flight", n, patienceMax)
+		}
+		f.Close()
+		wg.Wait()
+	})
+}
+
 // TestSlotsAreBounded: BATCH_SLOTS is a limit whatever waits, and each slot is used.
 func TestSlotsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

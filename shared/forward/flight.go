@@ -217,9 +217,6 @@ func (f *Forwarder) settle(e *entry, err error) {
 
 // finish is settle without regard to those behind. Called with mu held.
 func (f *Forwarder) finish(e *entry, err error) {
-	if e.state == ended {
-		return
-	}
 	if e.timer != nil {
 		f.cancel(e.timer)
 		e.timer = nil

@@ -334,6 +334,33 @@ func TestTheQueueTakesWhatJustFits(t *testing.T) {
 	}
 }
 
+// TestCounters: what an operator is told of batches, retries and verdicts that nobody waited for.
+func TestCounters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counters := &telemetry.Counters{}
+		sink := &script{limits: Limits{Items: 10}, answer: func(_ context.Context, call int, ids []string) []error {
+			switch call {
+			case 0:
+				return same(len(ids), &Error{Kind: BatchRefused, Err: errors.New("x")})
+			case 1:
+				return same(len(ids), &Error{Kind: Throttled, RetryAfter: time.Second, Err: errors.New("x")})
+			case 3:
+				time.Sleep(time.Minute)
+			}
+			return make([]error, len(ids))
+		}}
+		f := New(sink, Config{Counters: counters, BatchSlots: 1})
+		defer f.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		f.Forward(ctx, []event.Event{ev("a", ""), ev("b", "")}, "")
+		time.Sleep(time.Hour)
+		if got, want := counters.LogValue().String(), "[batches_sent=4 retries=1 sent_alone=2 verdicts_too_late=1]"; got != want {
+			t.Errorf("counters = %s, want %s", got, want)
+		}
+	})
+}
+
 func TestARequestLargerThanTheQueueIsTakenAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := New(&script{limits: Limits{Items: 10}}, Config{QueueEvents: 1, QueueBytes: 1})
