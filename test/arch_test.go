@@ -46,8 +46,12 @@ var rooms = map[string]struct {
 	// How it ships.
 	"deploy/aws": {},
 	// How we know.
-	"test/virtual":               {},
-	"test/configdoc":             {may: []string{"shared/bridge"}},
+	"test/virtual":   {},
+	"test/configdoc": {may: []string{"shared/bridge"}},
+	"test/sinkstage": {may: []string{
+		"shared/awscall", "shared/bridge", "shared/forward/sinktest", "shared/keystore", "shared/rolesanywhere", "shared/telemetry",
+		"test/local", "test/local/aws", "test/local/btp", "test/virtual",
+	}, aws: true},
 	"test/local":                 {may: []string{"deploy/aws", "test/local/aws", "test/local/btp"}, aws: true},
 	"test/local/aws":             {may: []string{"test/local/aws/internal/"}, aws: true},
 	"test/local/btp":             {may: []string{"test/local/btp/internal/"}},

@@ -32,7 +32,7 @@ func newPath(t *testing.T, change func(*settings), o local.Lambda) *path {
 	p := &path{target: newTarget(t, change, o)}
 	logger := slog.New(slog.NewJSONHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	f := forward.New(p.sink, forward.Config{Logger: logger, Counters: p.counters})
-	p.network.Serve(t, "bridge:80", ingress.New(ingress.Config{
+	p.Network.Serve(t, "bridge:80", ingress.New(ingress.Config{
 		Forwarder: f, PlainType: "order.received.v1", PlainSource: "/erp", Logger: logger, Counters: p.counters,
 	}))
 	t.Cleanup(f.Close)
@@ -55,7 +55,7 @@ func (p *path) post(header map[string]string, body string) answer {
 	for name, value := range header {
 		r.Header.Set(name, value)
 	}
-	response, err := p.network.Client().Do(r)
+	response, err := p.Network.Client().Do(r)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestFunctionErrorOnThePath(t *testing.T) {
 		if asEvent.status != 503 || asEvent.header.Get("Retry-After") == "" {
 			t.Errorf("a CloudEvent sender's answer = %+v, want 503 with Retry-After", asEvent)
 		}
-		if n := p.stand.AWS.InvocationCount(p.set.FunctionARN); n != 2 {
+		if n := p.Stand.AWS.InvocationCount(p.Set.FunctionARN); n != 2 {
 			t.Errorf("the function ran %d times for two requests", n)
 		}
 		if text := got.body + asEvent.body + p.log.String(); strings.Contains(text, "s3cret") || strings.Contains(text, "cannot price") {

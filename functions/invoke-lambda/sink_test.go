@@ -81,10 +81,10 @@ func TestFunctionsAreFound(t *testing.T) {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				virtual.Run(t, func(t *testing.T) {
 					g := newTarget(t, func(s *settings) { change(s); s.Lambda.Function = name }, local.Lambda{})
-					if _, err := g.stand.AWS.PublishVersion(g.set.FunctionARN); err != nil {
+					if _, err := g.Stand.AWS.PublishVersion(g.Set.FunctionARN); err != nil {
 						t.Fatal(err)
 					}
-					g.allow("lambda:InvokeFunction", want.arn)
+					g.allow(want.arn)
 					if err := sendOne(t, g); err != nil {
 						t.Fatal(err)
 					}
@@ -120,7 +120,7 @@ func TestRequestResponseIsSentOnce(t *testing.T) {
 				virtual.Run(t, func(t *testing.T) {
 					g := newTarget(t, waiting, local.Lambda{})
 					fault.Service, fault.Phase = "lambda", phase
-					injection := g.inject(fault)
+					injection := g.Inject(fault)
 					if err := sendOne(t, g); err == nil {
 						t.Error("Send() = nil, want an error")
 					}
@@ -138,7 +138,7 @@ func TestEventsAreRetriedByTheSDK(t *testing.T) {
 	for phase, runs := range map[aws.Phase]int{aws.Before: 1, aws.After: 2} {
 		virtual.Run(t, func(t *testing.T) {
 			g := newTarget(t, nil, local.Lambda{})
-			injection := g.inject(aws.Fault{Service: "lambda", Kind: aws.ServerError, Status: 503, Phase: phase, Count: 1})
+			injection := g.Inject(aws.Fault{Service: "lambda", Kind: aws.ServerError, Status: 503, Phase: phase, Count: 1})
 			if err := sendOne(t, g); err != nil {
 				t.Errorf("Send() after one fault in phase %d = %v, want accepted", phase, err)
 			}
@@ -153,7 +153,7 @@ func TestEventsAreRetriedByTheSDK(t *testing.T) {
 func TestAnAnswerWithABodyIsNotLambdas(t *testing.T) {
 	virtual.Run(t, func(t *testing.T) {
 		g := newTarget(t, nil, local.Lambda{})
-		g.inject(aws.Fault{Service: "lambda", Kind: aws.HTMLPage, Status: http.StatusAccepted, Phase: aws.Before})
+		g.Inject(aws.Fault{Service: "lambda", Kind: aws.HTMLPage, Status: http.StatusAccepted, Phase: aws.Before})
 		if err := sendOne(t, g); err == nil || forward.KindOf(err) != forward.Unavailable {
 			t.Errorf("Send() to a proxy that answers 202 with a page = %v, want unavailable", err)
 		}
@@ -260,7 +260,6 @@ func TestErrorsNameTheFunction(t *testing.T) {
 					t.Errorf("%s, %s: a sender reads %q, want no name of a resource", name, f, detail)
 				}
 				g.Heal()
-				g.restore = nil
 			}
 		})
 	}

@@ -108,7 +108,7 @@ func TestEachOnceInOrderPerGroup(t *testing.T) {
 			{Phase: aws.Before, Kind: aws.PartialFailure}, {Phase: aws.After, Kind: aws.PartialFailure}, {Phase: aws.After, Kind: aws.Truncated},
 		} {
 			f.Service, f.Action, f.When = "sns", "PublishBatch", aws.Random(uint64(i), 0.05)
-			if _, err := g.stand.AWS.Inject(f); err != nil {
+			if _, err := g.Stand.AWS.Inject(f); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -129,7 +129,7 @@ func TestEachOnceInOrderPerGroup(t *testing.T) {
 		senders.Wait()
 		virtual.Settle()
 		last, seen := map[string]string{}, 0
-		for _, m := range g.stand.AWS.Messages(g.queue) {
+		for _, m := range g.Stand.AWS.Messages(g.queue) {
 			id := m.Attributes["ce-id"].Value
 			if id <= last[m.GroupID] {
 				t.Errorf("group %s: %s came after %s", m.GroupID, id, last[m.GroupID])

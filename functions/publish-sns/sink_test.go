@@ -1,48 +1,28 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"net/http"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	sdkaws "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/cloudevents/sdk-go/v2/event"
 
-	"github.com/trustbridge/trustbridge/shared/awscall"
-	"github.com/trustbridge/trustbridge/shared/bridge"
 	"github.com/trustbridge/trustbridge/shared/forward"
 	"github.com/trustbridge/trustbridge/shared/forward/sinktest"
-	"github.com/trustbridge/trustbridge/shared/keystore"
-	"github.com/trustbridge/trustbridge/shared/rolesanywhere"
-	"github.com/trustbridge/trustbridge/shared/telemetry"
 	"github.com/trustbridge/trustbridge/test/local"
 	"github.com/trustbridge/trustbridge/test/local/aws"
-	"github.com/trustbridge/trustbridge/test/local/btp"
+	"github.com/trustbridge/trustbridge/test/sinkstage"
 	"github.com/trustbridge/trustbridge/test/virtual"
 )
 
-// target is the sink wired to a topic of the stand-in, on a network in memory, with credentials from Roles Anywhere.
+// target is the sink wired to a topic of the stand-in.
 type target struct {
-	t       *testing.T
-	stand   *local.Stand
-	set     *local.Scenario
-	sink    *sink
-	topic   string // ARN
-	queue   string // ARN
-	faults  []*aws.Injection
-	restore func() error // what else Heal does; nil if nothing
+	*sinkstage.Stage
+	t     *testing.T
+	sink  *sink
+	topic string // ARN
+	queue string // ARN
 }
-
-var pki = sync.OnceValues(func() (*btp.PKI, error) { return btp.NewPKI(virtual.Start) })
-
-// static is the identity that never changes.
-type static struct{ identity *keystore.Identity }
-
-func (s static) Identity(context.Context) (*keystore.Identity, error) { return s.identity, nil }
 
 func newTarget(t *testing.T, change func(*settings)) *target {
 	t.Helper()
@@ -50,76 +30,38 @@ func newTarget(t *testing.T, change func(*settings)) *target {
 	if problems := s.Check(); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	authorities, err := pki()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &target{t: t}
-	if g.stand, err = local.New(local.Config{PKI: authorities}); err != nil {
-		t.Fatal(err)
-	}
-	if g.set, err = g.stand.SetUp(btp.Leaf{EC: true}, local.Lambda{}); err != nil {
-		t.Fatal(err)
-	}
-	g.topic, g.queue = g.set.TopicARN, g.set.QueueARN
+	g := &target{Stage: sinkstage.New(t, "publish-sns", local.Lambda{}), t: t}
+	g.sink = newSink(s, g.Target)
+	g.topic, g.queue = g.Set.TopicARN, g.Set.QueueARN
 	if s.fifo {
-		if g.queue, err = g.stand.AWS.CreateFIFOQueue("orders.fifo", aws.FIFOOptions{}); err != nil {
+		var err error
+		if g.queue, err = g.Stand.AWS.CreateFIFOQueue("orders.fifo", aws.FIFOOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		g.topic = g.set.TopicARN + ".fifo"
-		if err := errors.Join(g.createTopic(), g.set.SetRolePolicy(g.policy("sns:Publish"))); err != nil {
+		g.topic = g.Set.TopicARN + ".fifo"
+		if err := errors.Join(g.createTopic(), g.Set.SetRolePolicy(g.policy("sns:Publish"))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	network := &virtual.Network{}
-	network.Serve(t, "127.0.0.1:80", g.stand.AWS)
-	pem, err := g.set.Material.PEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	identity, err := keystore.Parse(pem, keystore.Options{Now: time.Now()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	provider, err := rolesanywhere.New(rolesanywhere.Config{
-		TrustAnchorARN: g.set.TrustAnchorARN, ProfileARN: g.set.ProfileARN, RoleARN: g.set.RoleARN,
-		Source: static{identity}, HTTPClient: network.Client(), Endpoint: "http://127.0.0.1",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		provider.Close()
-		if err := g.stand.Close(); err != nil {
-			t.Errorf("close the stand-in: %v", err)
-		}
-	})
-	session := awscall.NewSession(provider, provider.Reject)
-	g.sink = newSink(s, bridge.Target{
-		AWS: sdkaws.Config{
-			Region: "eu-central-1", Credentials: session.Credentials(), HTTPClient: network.Client(), BaseEndpoint: sdkaws.String("http://127.0.0.1"),
-		},
-		Session: session, Counters: &telemetry.Counters{},
-	})
 	return g
 }
 
 func (g *target) createTopic() (err error) {
 	if strings.HasSuffix(g.topic, ".fifo") {
-		_, err = g.stand.AWS.CreateFIFOTopic("orders.fifo", aws.FIFOOptions{})
+		_, err = g.Stand.AWS.CreateFIFOTopic("orders.fifo", aws.FIFOOptions{})
 	} else {
-		_, err = g.stand.AWS.CreateTopic("orders")
+		_, err = g.Stand.AWS.CreateTopic("orders")
 	}
 	if err != nil {
 		return err
 	}
-	_, err = g.stand.AWS.Subscribe(g.topic, g.queue, true)
+	_, err = g.Stand.AWS.Subscribe(g.topic, g.queue, true)
 	return err
 }
 
 // policy allows one action on the topic.
 func (g *target) policy(action string) string {
-	return strings.ReplaceAll(g.set.RolePolicy(action), g.set.TopicARN, g.topic)
+	return strings.ReplaceAll(g.Set.RolePolicy(action), g.Set.TopicARN, g.topic)
 }
 
 func (g *target) Sink() forward.Sink { return g.sink }
@@ -161,68 +103,21 @@ func (g *target) size(e event.Event) int {
 }
 
 func (g *target) Break(f sinktest.Fault, calls int) bool {
-	second := func() func(aws.Entry) bool {
-		n := 0
-		return func(aws.Entry) bool { n++; return n%2 == 0 }
+	switch f {
+	case sinktest.NoTarget:
+		g.Stand.AWS.DeleteTopic(g.topic)
+		return g.Take(nil, g.createTopic)
+	case sinktest.Permission:
+		return g.Take(g.Set.SetRolePolicy(g.policy("sns:Subscribe")), func() error { return g.Set.SetRolePolicy(g.policy("sns:Publish")) })
 	}
-	fault, found := map[sinktest.Fault]aws.Fault{
-		sinktest.ConnectionBefore: {Phase: aws.Before, Kind: aws.Drop},
-		sinktest.ConnectionAfter:  {Phase: aws.After, Kind: aws.Drop},
-		sinktest.ServerBefore:     {Phase: aws.Before, Kind: aws.ServerError, Status: http.StatusServiceUnavailable},
-		sinktest.ServerAfter:      {Phase: aws.After, Kind: aws.ServerError, Status: http.StatusInternalServerError},
-		sinktest.Throttled:        {Phase: aws.Before, Kind: aws.Throttle},
-		sinktest.Session:          {Phase: aws.Before, Kind: aws.SessionExpired},
-		sinktest.Truncated:        {Phase: aws.After, Kind: aws.Truncated},
-		sinktest.Empty:            {Phase: aws.After, Kind: aws.Empty},
-		sinktest.Foreign:          {Phase: aws.Before, Kind: aws.HTMLPage, Status: http.StatusOK},
-		sinktest.Partial:          {Phase: aws.Before, Kind: aws.PartialFailure, Entries: second()},
-		sinktest.NoIDs:            {Phase: aws.After, Kind: aws.MissingIDs},
-		sinktest.ForeignIDs:       {Phase: aws.Before, Kind: aws.UnknownIDs},
-	}[f]
-	switch {
-	case f == sinktest.NoTarget:
-		g.stand.AWS.DeleteTopic(g.topic)
-		g.restore = g.createTopic
-		return true
-	case f == sinktest.Permission:
-		if err := g.set.SetRolePolicy(g.policy("sns:Subscribe")); err != nil {
-			g.t.Fatal(err)
-		}
-		g.restore = func() error { return g.set.SetRolePolicy(g.policy("sns:Publish")) }
-		return true
-	case !found:
-		return false
-	}
-	fault.Service, fault.Action, fault.Count = "sns", "PublishBatch", calls
-	injection, err := g.stand.AWS.Inject(fault)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	g.faults = append(g.faults, injection)
-	return true
-}
-
-func (g *target) Heal() {
-	for _, f := range g.faults {
-		if f.Hits() == 0 {
-			g.t.Error("the fault never hit a call")
-		}
-		f.Remove()
-	}
-	g.faults = nil
-	if g.restore != nil {
-		if err := g.restore(); err != nil {
-			g.t.Fatal(err)
-		}
-	}
-	time.Sleep(10 * time.Second) // a rejected session is replaced that often at most
+	return g.Stage.Break(f, "sns", "PublishBatch", calls)
 }
 
 func (g *target) Accepted() []string {
 	g.t.Helper()
 	virtual.Settle()
 	var ids []string
-	for _, m := range g.stand.AWS.Messages(g.queue) {
+	for _, m := range g.Stand.AWS.Messages(g.queue) {
 		ids = append(ids, m.Attributes["ce-id"].Value)
 	}
 	return ids

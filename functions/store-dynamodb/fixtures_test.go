@@ -112,7 +112,7 @@ func TestDeliveriesOfSAP(t *testing.T) {
 					g := newTarget(t, change)
 					g.deliverTwice(tc.delivery)
 					var keys []string
-					items := g.stand.AWS.Items("orders")
+					items := g.Stand.AWS.Items("orders")
 					for _, item := range items {
 						keys = append(keys, item["pk"].Text)
 					}
@@ -120,7 +120,7 @@ func TestDeliveriesOfSAP(t *testing.T) {
 					if diff := cmp.Diff(tc.keys, keys); diff != "" {
 						t.Errorf("keys (-want +got):\n%s", diff)
 					}
-					if n := len(g.stand.AWS.Changes("orders")); n != len(tc.keys) {
+					if n := len(g.Stand.AWS.Changes("orders")); n != len(tc.keys) {
 						t.Errorf("%d changes, want one an event", n)
 					}
 					if diff := cmp.Diff(tc.data, items[0]["data"].Map); tc.data != nil && diff != "" {

@@ -25,7 +25,7 @@ func (g *target) at(id string, second int) event.Event {
 // holds checks which event a table of one item has, and the counters.
 func (g *target) holds(want string, stale, equal, duplicates int64) {
 	g.t.Helper()
-	items := g.stand.AWS.Items("orders")
+	items := g.Stand.AWS.Items("orders")
 	if len(items) != 1 || items[0]["id"].Text != want {
 		g.t.Errorf("the table holds %v, want %s", items, want)
 	}
@@ -89,7 +89,7 @@ func TestNumbersAreOrderedAsNumbers(t *testing.T) {
 			if err := send(step.id, step.seq); err != nil {
 				t.Fatalf("%s: %v", step.id, err)
 			}
-			if got := g.stand.AWS.Items("orders")[0]["id"].Text; got != step.want {
+			if got := g.Stand.AWS.Items("orders")[0]["id"].Text; got != step.want {
 				t.Errorf("after %s with %s the table holds %s, want %s", step.id, step.seq, got, step.want)
 			}
 		}
@@ -106,7 +106,7 @@ func TestAnItemWithoutOrder(t *testing.T) {
 	virtual.Run(t, func(t *testing.T) {
 		g := newTarget(t, with("latest", "ORDER", "seq={data/seq}"))
 		before := g.sink
-		g.sink = newSink(newSettings(with("latest", "ORDER", "arrival")), g.config)
+		g.sink = newSink(newSettings(with("latest", "ORDER", "arrival")), g.Target)
 		g.accepts(g.at("a", 0))
 		g.sink = before
 		e := g.at("b", 1)
@@ -150,7 +150,7 @@ func TestLatestUnderAnyOrder(t *testing.T) {
 				}
 			}
 		}
-		items := g.stand.AWS.Items("orders")
+		items := g.Stand.AWS.Items("orders")
 		if len(items) != keys {
 			t.Fatalf("%d items, want %d", len(items), keys)
 		}

@@ -21,17 +21,13 @@ import (
 func (g *target) inject(f aws.Fault) *aws.Injection {
 	g.t.Helper()
 	f.Service = "dynamodb"
-	i, err := g.stand.AWS.Inject(f)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return i
+	return g.Inject(f)
 }
 
 // changes is how many changes of each kind the table had.
 func (g *target) changes() string {
 	n := map[string]int{}
-	for _, c := range g.stand.AWS.Changes("orders") {
+	for _, c := range g.Stand.AWS.Changes("orders") {
 		n[string(c.Kind)]++
 	}
 	return fmt.Sprintf("%d inserts, %d modifications, %d removals", n["INSERT"], n["MODIFY"], n["REMOVE"])
@@ -68,7 +64,7 @@ func TestRepeatsChangeNothing(t *testing.T) {
 				if got := g.sink.counters.Value("duplicates"); got != tc.duplicates {
 					t.Errorf("duplicates = %d, want %d", got, tc.duplicates)
 				}
-				offset, kept := g.stand.AWS.Items("orders")[0]["kafkaoffset"]
+				offset, kept := g.Stand.AWS.Items("orders")[0]["kafkaoffset"]
 				if kept != (tc.duplicates > 0) || kept && offset.Text != "0" {
 					t.Errorf("kafkaoffset = %v, kept: %t, want that of the first delivery where all of it is kept", offset, kept)
 				}
@@ -100,7 +96,7 @@ func TestAnotherEventHoldsTheKey(t *testing.T) {
 		if detail := forward.Detail(err); !strings.Contains(detail, "DYNAMODB_KEY") || strings.Contains(detail, "first") {
 			t.Errorf("Detail() = %q, want the setting and no ids", detail)
 		}
-		if items := g.stand.AWS.Items("orders"); len(items) != 1 || items[0]["id"].Text != "first" {
+		if items := g.Stand.AWS.Items("orders"); len(items) != 1 || items[0]["id"].Text != "first" {
 			t.Errorf("the table holds %v, want the first event", items)
 		}
 	})
@@ -140,16 +136,16 @@ func TestBatchesAndPutsInOneCall(t *testing.T) {
 			}
 		}
 		calls := map[string]int{}
-		for _, r := range g.stand.AWS.Requests() {
+		for _, r := range g.Stand.AWS.Requests() {
 			if r.Effect != "" {
 				calls[r.Action]++
 			}
 		}
-		if n := g.stand.AWS.ItemCount("orders"); n != 23 || calls["BatchWriteItem"] != 1 || calls["PutItem"] != 4 {
+		if n := g.Stand.AWS.ItemCount("orders"); n != 23 || calls["BatchWriteItem"] != 1 || calls["PutItem"] != 4 {
 			t.Errorf("%d items by %v, want 23 by one batch and four puts", n, calls)
 		}
 		want := fmt.Sprint(virtual.Start.Add(time.Hour).Unix())
-		for _, item := range g.stand.AWS.Items("orders") {
+		for _, item := range g.Stand.AWS.Items("orders") {
 			if got := item["expires"].Text; got != want {
 				t.Errorf("expires = %s, want %s: an hour after the event or its arrival", got, want)
 			}
@@ -171,12 +167,12 @@ func TestLargeRequestsAreSplit(t *testing.T) {
 			t.Fatal(err)
 		}
 		writes := 0
-		for _, r := range g.stand.AWS.Requests() {
+		for _, r := range g.Stand.AWS.Requests() {
 			if r.Action == "BatchWriteItem" {
 				writes++
 			}
 		}
-		if n := g.stand.AWS.ItemCount("orders"); n != 9 || writes != 2 {
+		if n := g.Stand.AWS.ItemCount("orders"); n != 9 || writes != 2 {
 			t.Errorf("%d items in %d requests, want 9 in 2", n, writes)
 		}
 	})

@@ -147,10 +147,10 @@ func TestAnotherKeyThanTheTables(t *testing.T) {
 			t.Run(name+", "+mode, func(t *testing.T) {
 				virtual.Run(t, func(t *testing.T) {
 					g := newTarget(t, change)
-					if err := g.stand.AWS.DeleteTable("orders"); err != nil {
+					if err := g.Stand.AWS.DeleteTable("orders"); err != nil {
 						t.Fatal(err)
 					}
-					if _, err := g.stand.AWS.CreateTable("orders", keys...); err != nil {
+					if _, err := g.Stand.AWS.CreateTable("orders", keys...); err != nil {
 						t.Fatal(err)
 					}
 					for _, err := range g.send(g.Event("a"), g.Event("b")) {

@@ -199,7 +199,7 @@ func TestSizeIsTheServices(t *testing.T) {
 			if errs := g.sink.Send(t.Context(), []forward.Item{item}); errs[0] != nil {
 				t.Fatalf("%s: %v", data, errs[0])
 			}
-			for _, stored := range g.stand.AWS.Items("orders") {
+			for _, stored := range g.Stand.AWS.Items("orders") {
 				if stored["pk"].Text == r.hash && stored.Size() != item.Size {
 					t.Errorf("%s: size = %d, want %d", data, item.Size, stored.Size())
 				}
@@ -219,7 +219,7 @@ func TestTheLargestItem(t *testing.T) {
 		if errs := g.send(e); errs[0] != nil {
 			t.Fatal(errs[0])
 		}
-		if size := g.stand.AWS.Items("orders")[0].Size(); size != itemMax {
+		if size := g.Stand.AWS.Items("orders")[0].Size(); size != itemMax {
 			t.Errorf("the item has %d bytes, want %d", size, itemMax)
 		}
 		e.SetExtension("pad", e.Extensions()["pad"].(string)+"x")
