@@ -13,10 +13,10 @@ func TestSecretsAreRedacted(t *testing.T) {
 	var out bytes.Buffer
 	log := NewLogger(&out, slog.LevelDebug)
 	log.Info("x", "client_secret", "hunter2", slog.Group("binding", "password", "hunter2", "clientid", "visible"),
-		"session_token", "hunter2", "authorization", "hunter2", "private_key", "hunter2", "credentials", []string{"hunter2"})
+		"session_token", "hunter2", "token_requests", 7, "authorization", "hunter2", "private_key", "hunter2", "credentials", []string{"hunter2"})
 	log.With("access_token", "hunter2").WithGroup("g").Info("y", "secret_access_key", "hunter2")
-	if got := out.String(); strings.Contains(got, "hunter2") || !strings.Contains(got, "visible") {
-		t.Errorf("the log is\n%s\nwant every secret redacted and the client id kept", got)
+	if got := out.String(); strings.Contains(got, "hunter2") || !strings.Contains(got, "visible") || !strings.Contains(got, `"token_requests":7`) {
+		t.Errorf("the log is\n%s\nwant every secret redacted, and the client id and the count kept", got)
 	}
 	if n := strings.Count(out.String(), redacted); n != 8 {
 		t.Errorf("%d values are redacted, want 8:\n%s", n, out.String())
