@@ -9,15 +9,19 @@ import (
 	"testing"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/trustbridge/trustbridge/shared/cloudevent"
 	"github.com/trustbridge/trustbridge/shared/forward"
 	"github.com/trustbridge/trustbridge/shared/forward/sinktest"
+	"github.com/trustbridge/trustbridge/shared/telemetry"
 	"github.com/trustbridge/trustbridge/test/local/aws"
 	"github.com/trustbridge/trustbridge/test/virtual"
 )
 
 func fifo(s *settings) { s.SNS.TopicARN += ".fifo" }
+
+func fifoBatch(s *settings) { fifo(s); s.SNS.FIFOBatch = true }
 
 // fifoTarget is the target behind a FIFO topic; its events are grouped by their subject.
 type fifoTarget struct{ *target }
@@ -29,7 +33,11 @@ func (g *fifoTarget) Keyed(id, key string) event.Event {
 }
 
 func TestSinkOfAFIFOTopicConforms(t *testing.T) {
-	sinktest.Run(t, func(t *testing.T) sinktest.Target { return &fifoTarget{newTarget(t, fifo)} })
+	for name, change := range map[string]func(*settings){"one of a group a call": fifo, "SNS_FIFO_BATCH": fifoBatch} {
+		t.Run(name, func(t *testing.T) {
+			sinktest.Run(t, func(t *testing.T) sinktest.Target { return &fifoTarget{newTarget(t, change)} })
+		})
+	}
 }
 
 func TestGroup(t *testing.T) {
@@ -141,4 +149,56 @@ func TestEachOnceInOrderPerGroup(t *testing.T) {
 			t.Errorf("%d messages in %d groups, want %d in %d: each once", seen, len(last), groups*each, groups)
 		}
 	})
+}
+
+// TestFIFOBatch sends 40 events of one group at once, while calls fail as a whole before and after the effect: with
+// SNS_FIFO_BATCH they take a tenth of the calls, and the subscriber sees each once and in order either way.
+func TestFIFOBatch(t *testing.T) {
+	const events = 40
+	for name, tc := range map[string]struct {
+		change func(*settings)
+		faults int64
+		calls  int64 // without those that fail
+	}{
+		"one of a group a call":      {fifo, 0, events},
+		"SNS_FIFO_BATCH":             {fifoBatch, 0, events / 10},
+		"SNS_FIFO_BATCH under fault": {fifoBatch, 3, events / 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual.Run(t, func(t *testing.T) {
+				g := &fifoTarget{newTarget(t, tc.change)}
+				for _, f := range []aws.Fault{{Phase: aws.Before, Kind: aws.Throttle}, {Phase: aws.After, Kind: aws.ServerError, Status: 503}, {Phase: aws.After, Kind: aws.Drop}} {
+					if f.Service, f.Action, f.Count = "sns", "PublishBatch", 1; tc.faults == 0 {
+						break
+					}
+					if _, err := g.Stand.AWS.Inject(f); err != nil {
+						t.Fatal(err)
+					}
+				}
+				counters := new(telemetry.Counters)
+				f := forward.New(g.sink, forward.Config{Counters: counters})
+				defer f.Close()
+				var list []event.Event
+				for i := range events {
+					e := g.Keyed(fmt.Sprintf("%03d", i), "group")
+					_ = e.SetData("application/json", json.RawMessage(`{}`))
+					list = append(list, e)
+				}
+				if err := errors.Join(f.Forward(t.Context(), list, "")...); err != nil {
+					t.Error(err)
+				}
+				virtual.Settle()
+				var got, want []string
+				for i, m := range g.Stand.AWS.Messages(g.queue) {
+					got, want = append(got, m.Attributes["ce-id"].Value), append(want, fmt.Sprintf("%03d", i))
+				}
+				if diff := cmp.Diff(want, got); diff != "" || len(got) != events {
+					t.Errorf("%d messages, want each of %d once, in order (-want +got):\n%s", len(got), events, diff)
+				}
+				if n := counters.Value("batches_sent"); n < tc.calls || n > tc.calls+tc.faults {
+					t.Errorf("%d calls, want %d and one for each of at most %d faults", n, tc.calls, tc.faults)
+				}
+			})
+		})
+	}
 }

@@ -17,6 +17,7 @@ type settings struct {
 		Payload       string      `env:"SNS_PAYLOAD" default:"event" values:"event,data" doc:"what a message holds: the whole event as JSON, or its data alone" example:"data"`
 		Attributes    string      `env:"SNS_ATTRIBUTES" doc:"more message attributes: a comma list of extension names, which are left out where an event has none, or of name=template, which every event must fill" example:"sapconsumertenant,order={data/order/id}"`
 		GroupID       string      `env:"SNS_GROUP_ID" doc:"template of the message group id; empty: of a FIFO topic the event's partitionkey, else subject, else source, and none of a standard topic" example:"{data/order/id}"`
+		FIFOBatch     bool        `env:"SNS_FIFO_BATCH" default:"false" doc:"true, of a FIFO topic only: one call may hold several events of a group, in order: faster, and an event that SNS refuses alone is then overtaken by those of its group in the same call" example:"true"`
 		AttributesMax int         `env:"SNS_ATTRIBUTES_MAX" default:"10" min:"8" max:"100" doc:"most attributes of a message; an SQS queue subscribed with raw delivery silently discards messages with more than 10" example:"12"`
 		MaxBytes      bridge.Size `env:"SNS_MAX_BYTES" default:"256 KiB" min:"1 KiB" max:"1 MiB" doc:"largest message with its attributes: the topic's MaximumMessageSize; a larger one is answered 413" example:"1MiB"`
 	} `group:"publish-sns"`
@@ -47,8 +48,8 @@ func (s *settings) Check() []bridge.Problem {
 		problems = append(problems, bridge.Problem{Names: []string{name}, Reason: fmt.Sprintf(format, args...)})
 	}
 	topic, err := arn.Parse(s.SNS.TopicARN)
-	switch {
-	case err != nil || !isTopic(topic):
+	known := err == nil && isTopic(topic)
+	if !known {
 		against("SNS_TOPIC_ARN", "is %q, which is not the ARN of a topic: arn:aws:sns:region:account:name is needed", s.SNS.TopicARN)
 	}
 	s.topic, s.fifo = topic, strings.HasSuffix(topic.Resource, ".fifo")
@@ -56,6 +57,12 @@ func (s *settings) Check() []bridge.Problem {
 		if s.group, err = cloudevent.ParseTemplate(s.SNS.GroupID); err != nil {
 			against("SNS_GROUP_ID", "is wrong: %v", err)
 		}
+	}
+	if s.SNS.FIFOBatch && known && !s.fifo {
+		problems = append(problems, bridge.Problem{
+			Names:  []string{"SNS_FIFO_BATCH", "SNS_TOPIC_ARN"},
+			Reason: "contradict each other: a standard topic keeps no order, so its batches are not restricted; unset SNS_FIFO_BATCH, or name a topic that ends in .fifo",
+		})
 	}
 	extra, wrong := parseAttributes(s.SNS.Attributes)
 	for _, err := range wrong {

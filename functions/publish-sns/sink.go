@@ -35,9 +35,10 @@ func newSink(s *settings, t bridge.Target) *sink {
 	}
 }
 
-// Limits is a full batch: 10 entries, and together not more bytes than one message may have.
+// Limits is a full batch: 10 entries, and together not more bytes than one message may have. SNS publishes the entries of a
+// call in their order.
 func (s *sink) Limits() forward.Limits {
-	return forward.Limits{Items: batchMax, Bytes: int(s.settings.SNS.MaxBytes)}
+	return forward.Limits{Items: batchMax, Bytes: int(s.settings.SNS.MaxBytes), Together: s.settings.SNS.FIFOBatch}
 }
 
 // Send publishes the items in one call.

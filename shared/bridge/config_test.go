@@ -84,8 +84,8 @@ func TestProblems(t *testing.T) {
 		"AUTH of a later version": {map[string]string{"AUTH": "jwt"}, []string{`AUTH is "jwt"`}},
 		"IDENTITY of a later one": {map[string]string{"IDENTITY": "file"}, []string{`IDENTITY is "file"`}},
 		"variables of later ones": {
-			map[string]string{"DEAD_LETTER_URL": "https://x", "OTEL_EXPORTER_OTLP_ENDPOINT": "x", "SNS_FIFO_BATCH": "true"},
-			[]string{"DEAD_LETTER_URL is set", "OTEL_EXPORTER_OTLP_ENDPOINT is set", "SNS_FIFO_BATCH is set"},
+			map[string]string{"DEAD_LETTER_URL": "https://x", "OTEL_EXPORTER_OTLP_ENDPOINT": "x", "ROUTES_PATH": "/x"},
+			[]string{"DEAD_LETTER_URL is set", "OTEL_EXPORTER_OTLP_ENDPOINT is set", "ROUTES_PATH is set"},
 		},
 		"settings of other functions": {
 			map[string]string{"DYNAMODB_TABLE": "t", "LAMBDA_FUNCTION": "f"},

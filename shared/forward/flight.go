@@ -32,7 +32,7 @@ func (f *Forwarder) launch() {
 		} else {
 			slot = &flight{batch: make([]*entry, 0, f.limits.Items), items: make([]Item, 0, f.limits.Items)}
 		}
-		slot.batch = f.queue.take(f.limits, slot.batch)
+		slot.batch = f.queue.take(f.limits, slot.batch, time.Now())
 		f.inFlight++
 		f.owned.Go(func() { f.fly(slot) })
 	}
@@ -97,13 +97,17 @@ func (f *Forwarder) land(slot *flight, errs []error, took time.Duration) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lastCall = took
-	for i, e := range slot.batch {
-		f.judge(e, errs[i], len(slot.batch))
+	jitter := rand.Float64() // one for all, so that a batch that failed as a whole comes back as one
+	for i := range slot.batch {
+		if f.limits.Together {
+			i = len(slot.batch) - 1 - i // so that those of one key come back in their order
+		}
+		f.judge(slot.batch[i], errs[i], len(slot.batch), jitter)
 	}
 	clear(slot.batch)
 	slot.batch = slot.batch[:0]
 	if !f.closed {
-		slot.batch = f.queue.take(f.limits, slot.batch)
+		slot.batch = f.queue.take(f.limits, slot.batch, time.Now())
 	}
 	if len(slot.batch) == 0 {
 		f.inFlight--
@@ -139,8 +143,8 @@ func all(n int, err error) []error {
 	return errs
 }
 
-// judge reads the sink's verdict on one entry: settled, or sent again. Called with mu held.
-func (f *Forwarder) judge(e *entry, err error, batchSize int) {
+// judge reads the sink's verdict on one entry: settled, or sent again. jitter is in [0, 1). Called with mu held.
+func (f *Forwarder) judge(e *entry, err error, batchSize int, jitter float64) {
 	if err == nil {
 		f.settle(e, nil)
 		return
@@ -150,7 +154,7 @@ func (f *Forwarder) judge(e *entry, err error, batchSize int) {
 		if batchSize > 1 && !e.left && !f.closed {
 			f.config.Counters.Add("sent_alone", 1)
 			e.alone = true
-			f.queue.comeBack(e, time.Now())
+			f.lead(f.queue.giveBack(e))
 			return
 		}
 		// Refused even alone, by a sink that still does not say why: not proven accepted, and nobody's fault yet.
@@ -158,10 +162,10 @@ func (f *Forwarder) judge(e *entry, err error, batchSize int) {
 		return
 	}
 	e.sends++
-	if wait, again := f.retry(e, err); again {
+	if wait, again := f.retry(e, err, jitter); again {
 		f.config.Counters.Add("retries", 1)
-		f.queue.setAside(e)
-		e.timer = f.after(wait, func() { f.resume(e) })
+		e.due = time.Now().Add(wait)
+		f.lead(f.queue.giveBack(e))
 		return
 	}
 	if f.closed && KindOf(err) == Unavailable {
@@ -172,7 +176,7 @@ func (f *Forwarder) judge(e *entry, err error, batchSize int) {
 
 // retry tells whether an entry is sent once more, and when. An identity that cannot be had is not: its own layer retries.
 // What would come after the sender's deadline is not either: the sender knows more, and earlier, by the target's verdict.
-func (f *Forwarder) retry(e *entry, err error) (time.Duration, bool) {
+func (f *Forwarder) retry(e *entry, err error, jitter float64) (time.Duration, bool) {
 	if e.left || f.closed || e.sends >= sendsMax {
 		return 0, false
 	}
@@ -186,12 +190,26 @@ func (f *Forwarder) retry(e *entry, err error) (time.Duration, bool) {
 	}
 	wait := v.RetryAfter
 	if wait <= 0 {
-		wait = rand.N(min(backoffFirst<<(e.sends-1), backoffMax)) + 1
+		wait = time.Duration(jitter*float64(min(backoffFirst<<(e.sends-1), backoffMax))) + 1
 	}
 	if d := e.request.deadline; !d.IsZero() && !time.Now().Add(wait).Before(d) {
 		return 0, false
 	}
 	return wait, true
+}
+
+// lead makes an entry ready that leads its lane or has none, when it is due. e may be nil. Called with mu held.
+func (f *Forwarder) lead(e *entry) {
+	if e == nil {
+		return
+	}
+	now := time.Now()
+	if wait := e.due.Sub(now); wait > 0 && !f.closed {
+		f.queue.setAside(e)
+		e.timer = f.after(wait, func() { f.resume(e) })
+		return
+	}
+	f.queue.lead(e, now)
 }
 
 // resume makes a rested entry ready. Called with mu held.
@@ -200,7 +218,7 @@ func (f *Forwarder) resume(e *entry) {
 		return
 	}
 	e.timer = nil
-	f.queue.comeBack(e, time.Now())
+	f.queue.lead(e, time.Now())
 	f.launch()
 }
 
@@ -221,7 +239,7 @@ func (f *Forwarder) finish(e *entry, err error) {
 		f.cancel(e.timer)
 		e.timer = nil
 	}
-	f.queue.drop(e)
+	f.lead(f.queue.drop(e))
 	f.held--
 	f.bytes -= e.item.Size
 	e.item.Payload = nil // the other entries of its request may live on for long, and they are one allocation

@@ -25,7 +25,14 @@ type script struct {
 	mu       sync.Mutex
 	calls    [][]string
 	inFlight map[string]bool // :: ordering key → in a call now
-	overlap  string          // a key that was in two calls at once, or twice in one
+	overlap  string          // a key that was in two calls at once, or twice in one without Limits.Together
+}
+
+func (s *script) hold(key string) {
+	if s.inFlight == nil {
+		s.inFlight = map[string]bool{}
+	}
+	s.inFlight[key] = true
 }
 
 func (s *script) Limits() Limits { return s.limits }
@@ -51,11 +58,13 @@ func (s *script) Send(ctx context.Context, items []Item) []error {
 			if s.inFlight[item.Key] {
 				s.overlap = item.Key
 			}
-			if s.inFlight == nil {
-				s.inFlight = map[string]bool{}
+			if !s.limits.Together {
+				s.hold(item.Key)
 			}
-			s.inFlight[item.Key] = true
 		}
+	}
+	for _, item := range items {
+		s.hold(item.Key)
 	}
 	call := len(s.calls)
 	s.calls = append(s.calls, ids)

@@ -16,9 +16,17 @@ func (l *list) init() {
 
 func (l *list) pushBack(e *entry) {
 	l.init()
-	last := l.root.prev
-	e.prev, e.next, e.in = last, &l.root, l
-	last.next, l.root.prev = e, e
+	l.insert(e, l.root.prev)
+}
+
+func (l *list) pushFront(e *entry) {
+	l.init()
+	l.insert(e, &l.root)
+}
+
+func (l *list) insert(e, behind *entry) {
+	e.prev, e.next, e.in = behind, behind.next, l
+	behind.next.prev, behind.next = e, e
 	l.n++
 	l.bytes += e.item.Size
 }

@@ -20,6 +20,7 @@ type entry struct {
 	left  bool      // in flight without its sender, who has been told that there was no verdict
 	alone bool      // sent in a batch of its own, after a batch with it was refused as a whole
 	sends int       // how often the sink had it, refused batches not counted
+	due   time.Time // not to be sent before; zero if at any time
 	since time.Time // when it became ready
 	timer *time.Timer
 
@@ -37,8 +38,9 @@ const (
 )
 
 // queue orders entries. Those without a key are ready as they come. Those with a key form a lane: only the first of a lane
-// is ready, in flight or resting, and the others wait behind it until it has its verdict, so that no two batches in flight
-// and no one batch hold two entries of one key. Not safe for concurrent use: Forwarder.mu guards it.
+// is ready or resting, and what is in flight holds the lane until it has its verdict, so that no two batches in flight hold
+// entries of one key. A batch takes one entry of a lane, or with Limits.Together the first and what fits of those behind
+// it. What is to be sent again goes back to the head of its lane. Not safe for concurrent use: Forwarder.mu guards it.
 //
 // What becomes ready goes to the end of its list, the next of a lane too: so lanes take turns, and a long one starves
 // neither the others nor what has no key. Each list is in the order of entry.since.
@@ -50,7 +52,8 @@ type queue struct {
 }
 
 type lane struct {
-	behind list // those that wait for the first of the lane, which is not in this list
+	holders int  // entries that are ready, resting or in flight; at least 1
+	behind  list // those that wait until nothing holds the lane
 }
 
 func newQueue() queue {
@@ -59,22 +62,26 @@ func newQueue() queue {
 
 // push adds a new entry at the end.
 func (q *queue) push(e *entry, now time.Time) {
-	e.state, e.since = waiting, now
 	if e.item.Key != "" {
 		if l := q.lanes[e.item.Key]; l != nil {
+			e.state = waiting
 			l.behind.pushBack(e)
 			return
 		}
-		q.lanes[e.item.Key] = &lane{}
+		q.lanes[e.item.Key] = &lane{holders: 1}
 	}
-	q.ready.pushBack(e)
+	q.lead(e, now)
 }
 
-// comeBack makes an entry ready that has been in flight. Its lane, if any, is still held by it.
-func (q *queue) comeBack(e *entry, now time.Time) {
+// lead makes an entry ready: the first of its lane, or one without a key.
+func (q *queue) lead(e *entry, now time.Time) {
 	delete(q.rest, e)
 	e.state, e.since = waiting, now
-	q.again.pushBack(e)
+	if e.sends > 0 || e.alone {
+		q.again.pushBack(e)
+	} else {
+		q.ready.pushBack(e)
+	}
 }
 
 // setAside keeps an entry that rests; its lane, if any, stays held.
@@ -83,34 +90,59 @@ func (q *queue) setAside(e *entry) {
 	q.rest[e] = struct{}{}
 }
 
-// drop takes an entry out, wherever it is. If it held a lane, the next of the lane becomes ready.
-func (q *queue) drop(e *entry) {
+// giveBack takes an entry that was in flight and will be sent again. The result is the entry that now leads the lane, which
+// is neither ready nor resting yet; nil if others in flight hold it still. Of one batch they come back last first.
+func (q *queue) giveBack(e *entry) *entry {
+	e.state = waiting
+	l := q.lanes[e.item.Key]
+	if l == nil {
+		return e
+	}
+	l.behind.pushFront(e)
+	return q.leave(l, e.item.Key)
+}
+
+// drop takes an entry out, wherever it is. The result is as of giveBack, and nil if the lane ends with it.
+func (q *queue) drop(e *entry) *entry {
 	delete(q.rest, e)
 	l := q.lanes[e.item.Key]
-	first := l != nil && e.in != &l.behind
+	holds := l != nil && e.in != &l.behind
 	if e.in != nil {
 		e.in.remove(e)
 	}
 	e.state = ended
-	if !first {
-		return
+	if !holds {
+		return nil
 	}
-	if next := l.behind.popFront(); next != nil {
-		next.since = time.Now()
-		q.ready.pushBack(next)
-		return
-	}
-	delete(q.lanes, e.item.Key)
+	return q.leave(l, e.item.Key)
 }
 
-// followers are the entries behind e, the first of its lane, in order.
+// leave lets one holder of a lane go.
+func (q *queue) leave(l *lane, key string) *entry {
+	if l.holders--; l.holders > 0 {
+		return nil
+	}
+	next := l.behind.popFront()
+	if next == nil {
+		delete(q.lanes, key)
+		return nil
+	}
+	l.holders = 1
+	return next
+}
+
+// followers are the entries of the lane that wait behind e, in order.
 func (q *queue) followers(e *entry) []*entry {
 	l := q.lanes[e.item.Key]
 	if l == nil {
 		return nil
 	}
+	next := l.behind.front()
+	if e.in == &l.behind {
+		next = l.behind.after(e)
+	}
 	var out []*entry
-	for next := l.behind.front(); next != nil; next = l.behind.after(next) {
+	for ; next != nil; next = l.behind.after(next) {
 		out = append(out, next)
 	}
 	return out
@@ -138,30 +170,46 @@ func (q *queue) full(limits Limits) bool {
 
 // take removes the next batch from the ready entries and appends it to batch, which is empty: as many as the limits allow,
 // in their order. An entry that must be sent alone is a batch of its own.
-func (q *queue) take(limits Limits, batch []*entry) []*entry {
+func (q *queue) take(limits Limits, batch []*entry, now time.Time) []*entry {
 	bytes := 0
-	for _, l := range [...]*list{&q.again, &q.ready} {
-		for e := l.front(); e != nil; {
-			next := l.after(e)
+	for _, ready := range [...]*list{&q.again, &q.ready} {
+		for e := ready.front(); e != nil; {
+			next := ready.after(e)
 			switch {
 			case len(batch) == 0:
 			case e.alone:
 				e = next
 				continue
-			case len(batch) >= limits.Items, limits.Bytes > 0 && bytes+e.item.Size > limits.Bytes:
+			case !limits.fit(len(batch), bytes, e):
 				return batch
 			}
-			l.remove(e)
-			e.state = flying
-			batch = append(batch, e)
-			bytes += e.item.Size
+			batch, bytes = board(batch, e), bytes+e.item.Size
 			if e.alone {
 				return batch
+			}
+			if limits.Together && e.item.Key != "" {
+				l := q.lanes[e.item.Key]
+				for f := l.behind.front(); f != nil && !f.alone && !f.due.After(now) && limits.fit(len(batch), bytes, f); f = l.behind.front() {
+					batch, bytes = board(batch, f), bytes+f.item.Size
+					l.holders++
+				}
 			}
 			e = next
 		}
 	}
 	return batch
+}
+
+// board takes an entry from its list into a batch.
+func board(batch []*entry, e *entry) []*entry {
+	e.in.remove(e)
+	e.state = flying
+	return append(batch, e)
+}
+
+// fit tells whether one more entry may join a batch of so many items and bytes.
+func (l Limits) fit(items, bytes int, e *entry) bool {
+	return items < l.Items && (l.Bytes <= 0 || bytes+e.item.Size <= l.Bytes)
 }
 
 // idle lists the entries that are not in flight.

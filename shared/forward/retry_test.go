@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -145,7 +146,7 @@ func TestBackoff(t *testing.T) {
 	for sends, most := range map[int]time.Duration{1: 100 * time.Millisecond, 2: 200 * time.Millisecond, 3: 400 * time.Millisecond, 4: 800 * time.Millisecond} {
 		low, high := time.Hour, time.Duration(0)
 		for range 2000 {
-			wait, again := f.retry(&entry{sends: sends, request: &request{}}, &Error{Kind: Unavailable})
+			wait, again := f.retry(&entry{sends: sends, request: &request{}}, &Error{Kind: Unavailable}, rand.Float64())
 			if !again {
 				t.Fatalf("no retry after %d sends", sends)
 			}

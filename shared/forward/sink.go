@@ -30,6 +30,10 @@ type Limits struct {
 	Bytes int
 	// Calls is the largest number of calls in flight, in the place of [Config.BatchSlots]; 0 leaves it at that.
 	Calls int
+	// Together lets one batch hold several items of a key, in the order they were queued, for a target that keeps the
+	// order within a call. It is faster, and weaker: an item that fails alone is sent again after those of its batch
+	// that came behind it. False means one item of a key at a time.
+	Together bool
 }
 
 // Item is an event as its sink will send it.

@@ -19,7 +19,8 @@ type flood struct {
 	group           bool // each sender's events have its name as subject
 }
 
-// injectFaults makes the target fail at random, in every way that its service can, before and after the effect.
+// injectFaults makes the target fail at random, in every way that its service can, before and after the effect: whole calls,
+// and entries of them alone if entries is true.
 func (s *system) injectFaults(service, action string, p float64, entries bool) {
 	faults := []aws.Fault{
 		{Phase: aws.Before, Kind: aws.Drop}, {Phase: aws.After, Kind: aws.Drop}, {Phase: aws.After, Kind: aws.Truncated},
@@ -33,8 +34,10 @@ func (s *system) injectFaults(service, action string, p float64, entries bool) {
 			aws.Fault{Phase: aws.After, Kind: aws.PartialFailure, Entries: someEntries(2)})
 	}
 	if service == "sns" {
+		faults = append(faults, aws.Fault{Phase: aws.After, Kind: aws.Empty}, aws.Fault{Phase: aws.Before, Kind: aws.Unparsable})
+	}
+	if service == "sns" && entries {
 		faults = append(faults,
-			aws.Fault{Phase: aws.After, Kind: aws.Empty}, aws.Fault{Phase: aws.Before, Kind: aws.Unparsable},
 			aws.Fault{Phase: aws.Before, Kind: aws.MissingIDs, Entries: someEntries(3)},
 			aws.Fault{Phase: aws.After, Kind: aws.UnknownIDs, Entries: someEntries(4)})
 	}
