@@ -40,6 +40,7 @@ type Scenario struct {
 	Steps []Step
 
 	stand *Stand
+	roles map[string]string // :: name in the template → ARN
 }
 
 // Step is one step of the set-up.
@@ -129,16 +130,26 @@ func (c *Scenario) createTargets(function Lambda) (result string, err error) {
 
 // createRoles makes the roles of the template that we ship.
 func (c *Scenario) createRoles() (result string, err error) {
-	d, err := c.stand.AWS.LoadTemplate(bytes.NewReader(deploy.Template), map[string]string{
+	return "from deploy/aws/template.yaml, for that certificate alone", c.Deploy(deploy.Template)
+}
+
+// Deploy makes the roles of a template in place of those that are there, with the parameters of this scenario. The template
+// has the parameters and the names of roles of deploy/aws/template.yaml, so that the roles' ARNs and the profile stay. After
+// an error there are no roles.
+func (c *Scenario) Deploy(template []byte) error {
+	for _, arn := range c.roles {
+		if err := c.stand.AWS.DeleteRole(arn); err != nil {
+			return err
+		}
+	}
+	d, err := c.stand.AWS.LoadTemplate(bytes.NewReader(template), map[string]string{
 		"TrustAnchorArn": c.TrustAnchorARN, "SubjectLocality": c.stand.BTP.L(), "IssuerCommonNames": c.Material.Chain[1].Subject.CommonName,
 		"PublishSnsCommonName": CommonName, "StoreDynamodbCommonName": CommonName, "InvokeLambdaCommonName": CommonName,
 		"TopicArn": c.TopicARN, "TableArn": c.TableARN, "FunctionArn": c.FunctionARN, "FunctionAlias": alias,
 	})
-	if err != nil {
-		return "", err
-	}
-	c.RoleARN, c.StoreRoleARN, c.InvokeRoleARN = d.Roles["PublishSnsRole"], d.Roles["StoreDynamodbRole"], d.Roles["InvokeLambdaRole"]
-	return "from deploy/aws/template.yaml, for that certificate alone", nil
+	c.roles = d.Roles
+	c.RoleARN, c.StoreRoleARN, c.InvokeRoleARN = c.roles["PublishSnsRole"], c.roles["StoreDynamodbRole"], c.roles["InvokeLambdaRole"]
+	return err
 }
 
 // TrustPolicy admits certificates of the anchor with that locality, our common name and the present issuer, and no others.
