@@ -69,6 +69,11 @@ type Config struct {
 	// PlainType and PlainSource are type and source of the event that a POST without any mark of CloudEvents becomes. ""
 	// means that such a request is refused.
 	PlainType, PlainSource string
+	// Authenticator decides who may send. nil lets everyone in.
+	Authenticator Authenticator
+	// WebhookOrigins are the origins that a webhook handshake is granted to, compared exactly but without regard to the case
+	// of A to Z. None means that every handshake is refused. There is no wildcard: a star is an origin like any other.
+	WebhookOrigins []string
 	// Logger gets one line an outcome that is not a success. nil means no log.
 	Logger *slog.Logger
 	// Counters counts requests, events, outcomes and repairs. nil counts nothing.
@@ -80,22 +85,28 @@ const answerTime = time.Second
 
 // Handler is the http.Handler of [New]. It may serve many requests at once.
 type Handler struct {
-	forwarder     Forwarder
-	caller        Caller // the forwarder, if it passes answers back; else nil
-	decoder       decoder
-	maxBodyBytes  int64
-	maxBatch      int
-	timeout       time.Duration
-	successStatus int
-	logger        *slog.Logger
-	counters      *telemetry.Counters
-	repaired      telemetry.Once
+	forwarder      Forwarder
+	caller         Caller // the forwarder, if it passes answers back; else nil
+	authenticator  Authenticator
+	webhookOrigins map[string]struct{} // in small letters
+	decoder        decoder
+	maxBodyBytes   int64
+	maxBatch       int
+	timeout        time.Duration
+	successStatus  int
+	logger         *slog.Logger
+	counters       *telemetry.Counters
+	repaired       telemetry.Once
+	granted        telemetry.Once // origins
+	refused        telemetry.Once // apart, so that strangers cannot use up the room of those we know
 }
 
 // New makes a Handler. It does not check the configuration, which the runtime has done with the variables' names.
 func New(c Config) *Handler {
 	h := &Handler{
-		forwarder: c.Forwarder,
+		forwarder:      c.Forwarder,
+		authenticator:  c.Authenticator,
+		webhookOrigins: make(map[string]struct{}, len(c.WebhookOrigins)),
 		decoder: decoder{
 			strict:        c.Strict,
 			defaultSource: c.DefaultSource,
@@ -123,6 +134,9 @@ func New(c Config) *Handler {
 	if h.timeout == 0 {
 		h.timeout = 25 * time.Second
 	}
+	for _, origin := range c.WebhookOrigins {
+		h.webhookOrigins[lowerASCII(origin)] = struct{}{}
+	}
 	h.caller, _ = c.Forwarder.(Caller)
 	// A patience of less than two seconds is shared equally, so that there is always time for both.
 	h.timeout = max(h.timeout-answerTime, h.timeout/2)
@@ -135,11 +149,21 @@ func New(c Config) *Handler {
 	return h
 }
 
-// ServeHTTP takes one request: reads, decodes, forwards, reports, answers.
+// ServeHTTP takes one request: authenticates, reads, decodes, forwards, reports, answers; or answers a webhook handshake.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.counters.Add(countRequests, 1)
 	ctx, cancel := context.WithTimeout(r.Context(), h.timeout)
 	defer cancel()
+	if isHandshake(r) {
+		h.handshake(ctx, w, r)
+		return
+	}
+	// Another method gets its constant answer from receive: checking a password for it would be wasted.
+	if r.Method != http.MethodPost {
+		leaveBody(w, r)
+	} else if !h.admit(ctx, w, r) {
+		return
+	}
 	m, arrivals, err := h.receive(ctx, w, r)
 	if err != nil {
 		h.reportRequest(ctx, r, err)

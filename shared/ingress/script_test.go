@@ -206,6 +206,10 @@ func (s *scene) cmdConfig(_ bool, args []string) error {
 			c.MaxBatchEvents, err = strconv.Atoi(value)
 		case "plain":
 			c.PlainType, c.PlainSource, _ = strings.Cut(value, ",")
+		case "auth":
+			c.Authenticator = gate(value)
+		case "origins":
+			c.WebhookOrigins = strings.Split(value, ",")
 		case "replies":
 			c.Forwarder = answering{s.forwarder}
 		case "success_status":
