@@ -12,6 +12,7 @@ export GOTOOLCHAIN := go1.27.3
 export GOFLAGS := -buildvcs=false -trimpath
 
 ONCE ?=
+BENCH ?=
 FUNCTIONS := publish-sns store-dynamodb invoke-lambda
 TOOL := go tool -modfile=tools/go.mod
 CACHE := .cache
@@ -60,6 +61,12 @@ fuzz: ## Fuzz every parser of foreign bytes for 30 s each (FUZZTIME=10m for long
 	@for p in $$(git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | cut -c6-); do \
 	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime "$${FUZZTIME:-30s}" "./$$p"; done; done
+
+.PHONY: bench
+bench: ## Measure the functions beside plain SDK handlers (Linux, 2 CPUs; BENCH="-only sns -seconds 1" for less)
+	@$(ALIVE) "build" go build -ldflags='-s -w' -o bin/bench/ $(addprefix ./functions/,$(FUNCTIONS)) ./test/bench \
+	  $(addprefix ./test/bench/internal/plain-,sns dynamodb lambda nothing)
+	@bin/bench/bench $(BENCH)
 
 .PHONY: docs
 docs: ## Make docs/configuration.md from the configuration structs
