@@ -46,6 +46,7 @@ var rooms = map[string]struct {
 	"shared/telemetry":     {},
 	// How it ships.
 	"deploy/aws": {},
+	"deploy/btp": {},
 	// How we know.
 	"test/virtual":   {},
 	"test/configdoc": {may: []string{"shared/bridge"}},
@@ -56,6 +57,7 @@ var rooms = map[string]struct {
 	"test/local":                 {may: []string{"deploy/aws", "test/local/aws", "test/local/btp"}, aws: true},
 	"test/local/aws":             {may: []string{"test/local/aws/internal/"}, aws: true},
 	"test/local/btp":             {may: []string{"test/local/btp/internal/"}},
+	"test/local/btp/senders":     {},
 	"test/local/cmd/local":       {may: []string{"test/local", "test/local/aws", "test/local/btp"}},
 	"test/local/cmd/lambda-echo": {aws: true},
 	"test/bench":                 {may: []string{"test/bench/internal/", "test/local/btp"}, aws: true},

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -71,23 +72,28 @@ func Start(ctx context.Context, c Config) (*Stand, error) {
 	if s.authority, err = newAuthority(time.Now()); err != nil {
 		return nil, fmt.Errorf("make the server certificate: %w", err)
 	}
-	if s.awsURL, err = s.listen(ctx, c.Address, s.AWS, c.Logger); err != nil {
+	if s.awsURL, err = s.listen(ctx, c.Address, s.AWS, tls.NoClientCert, c.Logger); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if s.btpURL, err = s.listen(ctx, c.BTPAddress, s.BTP, c.Logger); err != nil {
+	if s.btpURL, err = s.listen(ctx, c.BTPAddress, s.BTP, tls.RequestClientCert, c.Logger); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// listen serves handler with TLS and returns its URL.
-func (s *Stand) listen(ctx context.Context, address string, handler http.Handler, log *slog.Logger) (string, error) {
+// listen serves handler with TLS and returns its URL. Client certificates are asked for, and judged by the handler, where BTP's
+// token endpoint wants them.
+func (s *Stand) listen(
+	ctx context.Context, address string, handler http.Handler, clients tls.ClientAuthType, log *slog.Logger,
+) (string, error) {
 	listener, err := Listen(ctx, address)
 	if err != nil {
 		return "", err
 	}
+	config := s.authority.serverConfig()
+	config.ClientAuth = clients
 	server := &http.Server{
-		Handler: handler, TLSConfig: s.authority.serverConfig(), ReadHeaderTimeout: time.Minute, MaxHeaderBytes: 128 << 10,
+		Handler: handler, TLSConfig: config, ReadHeaderTimeout: time.Minute, MaxHeaderBytes: 128 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	s.servers = append(s.servers, server)

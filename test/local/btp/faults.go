@@ -3,7 +3,11 @@ package btp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,7 +23,8 @@ const (
 
 // Fault is something that breaks on purpose.
 type Fault struct {
-	// Call is "token" or "find"; "" means both.
+	// Call is token, tokenKeys, find, listCertificates, getCertificate, publicKeys, createCertificate, putCertificate, deleteCertificate
+	// or createDestination; "" means all.
 	Call string
 	// Phase must be set.
 	Phase Phase
@@ -34,10 +39,20 @@ type Fault struct {
 	RetryAfter        string
 	// Drop closes the connection without an answer.
 	Drop bool
-	// CutOff is how many bytes of the real body are sent, as if all were well; 0 means all. Only After.
+	// CutOff is how many bytes of the real body are sent, as if all were well; 0 means all. With Drop, the connection ends
+	// after them, short of the length that was promised. Only After.
 	CutOff int
+	// Drip sends the real body in 16 pieces with that time between them. Only After.
+	Drip time.Duration
 	// Delay passes before anything else; the call then goes on, or ends with the request.
 	Delay time.Duration
+}
+
+// calls are the names that a fault can have.
+func calls() []string {
+	return []string{
+		callToken, callTokenKeys, callFind, callList, callGet, callPublicKeys, callCreate, callPut, callDelete, callCreateDestination,
+	}
 }
 
 // Injection is a fault that was injected.
@@ -52,11 +67,14 @@ func (s *Server) Inject(f Fault) (*Injection, error) {
 	if f.Phase != Before && f.Phase != After {
 		return nil, errors.New("inject a fault: Phase must be Before or After")
 	}
-	if f.Status == 0 && !f.Drop && f.CutOff == 0 && f.Delay == 0 {
-		return nil, errors.New("inject a fault: it does nothing; set Status, Drop, CutOff or Delay")
+	if f.Status == 0 && !f.Drop && f.CutOff == 0 && f.Drip == 0 && f.Delay == 0 {
+		return nil, errors.New("inject a fault: it does nothing; set Status, Drop, CutOff, Drip or Delay")
 	}
-	if f.CutOff > 0 && f.Phase == Before {
-		return nil, errors.New("inject a fault: CutOff needs an answer, so Phase must be After")
+	if (f.CutOff > 0 || f.Drip > 0) && f.Phase == Before {
+		return nil, errors.New("inject a fault: CutOff and Drip need an answer, so Phase must be After")
+	}
+	if f.Call != "" && !slices.Contains(calls(), f.Call) {
+		return nil, fmt.Errorf("inject a fault: no call is %q; the calls are %s", f.Call, strings.Join(calls(), ", "))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,16 +135,15 @@ func (s *Server) withFaults(call string, r *http.Request, act func() answer) (a 
 
 // strike is what the fault makes of an answer; done is false if the call goes on.
 func (f *Fault) strike(ctx context.Context, real answer) (a answer, done, dropped bool) {
-	if f.Delay > 0 {
-		wait := time.NewTimer(f.Delay)
-		defer wait.Stop()
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			return answer{}, true, true
-		}
+	if f.Delay > 0 && !wait(ctx, f.Delay) {
+		return answer{}, true, true
 	}
 	switch {
+	case f.Drop && f.CutOff > 0:
+		cut := real
+		cut.length, cut.broken = strconv.Itoa(len(real.body)), true
+		cut.body = real.body[:min(f.CutOff, len(real.body))]
+		return cut, true, false
 	case f.Drop:
 		return answer{}, true, true
 	case f.Status != 0:
@@ -140,6 +157,21 @@ func (f *Fault) strike(ctx context.Context, real answer) (a answer, done, droppe
 		cut.header = real.header.Clone()
 		cut.body = real.body[:min(f.CutOff, len(real.body))]
 		return cut, true, false // JSON that just ends, as the service's long answers do on an error
+	case f.Drip > 0:
+		real.drip = f.Drip
+		return real, true, false
 	}
 	return answer{}, false, false
+}
+
+// wait waits, and tells whether it was allowed to until the end.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -1,113 +1,136 @@
 package btp
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
-const (
-	tokenPath = "/oauth/token" //nolint:gosec // a path, no token
-	findPath  = "/destination-configuration/v1/destinations/"
-)
+const notFoundText = "Configuration with the specified name was not found"
 
-// ServeHTTP answers one request. The paths may have anything in front, so that several stand-ins can share a listener.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
-	s.mu.Lock()
-	record := Record{Time: s.now()}
-	date := record.Time.UTC().Format(http.TimeFormat)
-	s.mu.Unlock()
-	w.Header().Set("Date", date)
-	w.Header().Set("X-Vcap-Request-Id", random())
-
-	path := r.URL.EscapedPath()
-	var act func() answer
-	switch {
-	case strings.HasSuffix(path, tokenPath):
-		record.Call, act = "token", func() answer { return s.token(r) }
-	case strings.Contains(path, findPath):
-		_, name, _ := strings.Cut(path, findPath)
-		record.Call = "find"
-		record.Name, _ = url.PathUnescape(name)
-		act = func() answer { return s.find(r, record.Name) }
-	default:
-		act = func() answer { return answer{status: http.StatusNotFound} }
-	}
-	a, dropped := s.withFaults(record.Call, r, act)
-	record.Status, record.Duration = a.status, time.Since(start)
-	if dropped {
-		record.Status = 0
-	}
-	s.record(record)
-	if dropped {
-		panic(http.ErrAbortHandler)
-	}
-	a.write(w)
-}
-
-// find is GET /destination-configuration/v1/destinations/{name}: instance level first, then subaccount level.
-func (s *Server) find(r *http.Request, name string) answer {
-	if !s.authorized(r) {
-		return text(http.StatusUnauthorized, "Unauthorized")
-	}
-	if r.Method != http.MethodGet {
-		return text(http.StatusMethodNotAllowed, "Method Not Allowed")
-	}
+// find is GET /v1/destinations/{name}: instance level first, then subaccount level.
+func (s *Server) find(r *http.Request, tenant, name string) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, level := range []Level{Instance, Subaccount} {
-		properties, found := s.destinations[entry{level, name}]
-		if !found {
-			continue
+		if at := (entry{tenant, level, name}); s.destinations[at] != nil {
+			return s.foundAnswer(r, at, func(out, _ map[string]any) { out["owner"] = s.owner(at) })
 		}
-		body := s.found(level, properties, r.URL.Query().Get("$skipCredentials") == "true")
-		digest := sha256.Sum256(body)
-		tag := hex.EncodeToString(digest[:])
-		if r.Header.Get("If-None-Match") == tag {
-			return answer{status: http.StatusNotModified, header: http.Header{"Etag": {tag}}}
-		}
-		return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json"}, "Etag": {tag}}, body: body}
 	}
-	return jsonAnswer(http.StatusNotFound, map[string]string{"ErrorMessage": "Configuration with the specified name was not found"})
+	return refused(http.StatusNotFound, notFoundText)
 }
 
-// found is the body for a destination. Certificates come with client certificate authentication only. s.mu is held.
-func (s *Server) found(level Level, properties []byte, skipCredentials bool) []byte {
-	var configuration map[string]string
-	if err := json.Unmarshal(properties, &configuration); err != nil {
+// findAt is GET /v2/destinations/{name}@{level}: that level alone. The owner comes only if asked for, in $metadata. How a missing or
+// unknown level is refused is not documented.
+func (s *Server) findAt(r *http.Request, tenant, escaped string) answer {
+	cut := strings.LastIndexByte(escaped, '@')
+	if cut < 0 {
+		return refused(http.StatusBadRequest, "The level is missing")
+	}
+	at := entry{tenant: tenant}
+	switch level := escaped[cut+1:]; level {
+	case "instance", "subaccount":
+		at.level = Level(level)
+	case "provider_instance", "provider_subaccount":
+		at.tenant, at.level = "", Level(strings.TrimPrefix(level, "provider_"))
+	default:
+		return refused(http.StatusBadRequest, "The level is unknown")
+	}
+	at.name = findName(escaped)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.destinations[at] == nil {
+		return refused(http.StatusNotFound, notFoundText)
+	}
+	return s.foundAnswer(r, at, func(_, configuration map[string]any) {
+		if r.URL.Query().Get("$includeMetadata") == "owner" {
+			configuration["$metadata"] = map[string]any{"owner": s.owner(at)}
+		}
+	})
+}
+
+// findName is the name in what follows the path of version 2.
+func findName(escaped string) string {
+	if cut := strings.LastIndexByte(escaped, '@'); cut >= 0 {
+		escaped = escaped[:cut]
+	}
+	name, err := url.PathUnescape(escaped)
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// owner says whose a destination is. s.mu is held.
+func (s *Server) owner(at entry) map[string]any {
+	owner := map[string]any{"SubaccountId": s.subaccount(at.tenant), "InstanceId": nil}
+	if at.level == Instance {
+		owner["InstanceId"] = instanceID
+	}
+	return owner
+}
+
+// subaccount is the id of a tenant's subaccount.
+func (s *Server) subaccount(tenant string) string {
+	if tenant == "" {
+		return s.config.Subaccount
+	}
+	return tenant
+}
+
+// foundAnswer is the answer with a destination; finish adds what is the version's own. s.mu is held.
+func (s *Server) foundAnswer(r *http.Request, at entry, finish func(out, configuration map[string]any)) answer {
+	var properties map[string]string
+	if err := json.Unmarshal(s.destinations[at], &properties); err != nil {
 		panic(err) // made by PutDestination
 	}
-	owner := map[string]any{"SubaccountId": s.config.Subaccount, "InstanceId": nil}
-	if level == Instance {
-		owner["InstanceId"] = "7a3e1f00-0000-4000-8000-7a3e1f000000"
-	}
-	out := map[string]any{"owner": owner, "destinationConfiguration": configuration}
-	location := configuration["KeyStoreLocation"]
-	if configuration["Authentication"] == "ClientCertificateAuthentication" && configuration["KeyStore.Source"] != "ClientProvided" {
-		certificates := []map[string]string{}
-		if content, found := s.certificates[entry{level, location}]; found {
-			certificates = append(certificates, map[string]string{
-				"Name": location, "Type": "CERTIFICATE", "Content": base64.StdEncoding.EncodeToString(content),
-			})
+	query := r.URL.Query()
+	skipCredentials := query.Get("$skipCredentials") == "true"
+	configuration := make(map[string]any)
+	for name, value := range properties {
+		if !skipCredentials || name != "KeyStorePassword" {
+			configuration[name] = value
 		}
-		out["certificates"] = certificates
 	}
-	if skipCredentials {
-		delete(configuration, "KeyStorePassword")
+	out := map[string]any{"destinationConfiguration": configuration}
+	if names, come := keyStoreNames(properties, query.Get("$skipTokenRetrieval") == "true"); come {
+		out["certificates"] = s.listed(at, names)
 	}
-	body, err := json.Marshal(out)
-	if err != nil {
-		panic(err) // strings only
+	finish(out, configuration)
+	a := jsonAnswer(http.StatusOK, out)
+	tag := tagOf(a.body)
+	if s.findETagOfProperties {
+		tag = tagOf(s.destinations[at])
 	}
-	return body
+	return unlessKnown(r, tag, a)
 }
 
-func text(status int, body string) answer {
-	return answer{status: status, header: http.Header{"Content-Type": {"text/plain"}}, body: []byte(body)}
+// keyStoreNames are the key stores that come with a destination, and whether any do: with client certificates, SAML bearer
+// assertions, and mTLS to a token service whose token was not asked for.
+func keyStoreNames(properties map[string]string, skipTokenRetrieval bool) (names []string, come bool) {
+	if properties["KeyStore.Source"] == "ClientProvided" {
+		return nil, false
+	}
+	switch {
+	case properties["Authentication"] == "ClientCertificateAuthentication", properties["Authentication"] == "OAuth2SAMLBearerAssertion":
+		names = []string{properties["KeyStoreLocation"], properties["TrustStoreLocation"]}
+	case skipTokenRetrieval && properties["tokenService.KeyStoreLocation"] != "":
+		names = []string{properties["tokenService.KeyStoreLocation"]}
+	default:
+		return nil, false
+	}
+	return names, true
+}
+
+// listed are the entries for names that there are at the same level. s.mu is held.
+func (s *Server) listed(at entry, names []string) []certificateBody {
+	out := []certificateBody{}
+	for _, name := range names {
+		if k := s.keyStores[entry{at.tenant, at.level, name}]; k != nil {
+			out = append(out, certificateBody{Name: name, Type: "CERTIFICATE", Content: base64.StdEncoding.EncodeToString(k.content)})
+		}
+	}
+	return out
 }

@@ -19,6 +19,7 @@ import (
 // It never changes, so any number of servers may share one.
 type PKI struct {
 	root, client, issuing authority
+	signing               *rsa.PrivateKey // of tokens
 }
 
 type authority struct {
@@ -44,10 +45,18 @@ func NewPKI(now time.Time) (*PKI, error) {
 	if p.client, err = newAuthority("Stand-in BTP Client CA", &p.root, 1, now, clientDays); err != nil {
 		return nil, err
 	}
-	if p.issuing, err = newAuthority("Stand-in PKI Certificate Service Client CA", &p.client, 0, now, issuingDays); err != nil {
+	if p.issuing, err = p.newIssuing(now); err != nil {
+		return nil, err
+	}
+	if p.signing, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
 		return nil, err
 	}
 	return &p, nil
+}
+
+// newIssuing makes another issuing CA under the one name that they all have.
+func (p *PKI) newIssuing(now time.Time) (authority, error) {
+	return newAuthority("Stand-in PKI Certificate Service Client CA", &p.client, 0, now, issuingDays)
 }
 
 // Root is the certificate that a trust anchor is made of.
@@ -91,24 +100,22 @@ type Leaf struct {
 
 // Material is a certificate with its key.
 type Material struct {
-	// Key is the private key.
+	// Key is the private key; nil if it never was here, as with a certificate made from a request.
 	Key crypto.Signer
 	// Chain is the leaf, the issuing CA, the client CA and the root, in this order.
 	Chain []*x509.Certificate
 }
 
-// issue makes a certificate for a customer of the Destination service at host.
-// The order of the subject's parts is that of certificates seen in public.
-func (p *PKI) issue(l Leaf, host string, now time.Time) (*Material, error) {
+// issue makes a certificate for a customer of the Destination service at host. public is the key of a request, nil to make
+// one. The order of the subject's parts is that of certificates seen in public.
+func (p *PKI) issue(by *authority, l Leaf, host string, now time.Time, public crypto.PublicKey) (*Material, error) {
 	var key crypto.Signer
-	var err error
-	if l.EC {
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
-		key, err = rsa.GenerateKey(rand.Reader, max(l.Bits, 2048))
-	}
-	if err != nil {
-		return nil, err
+	if public == nil {
+		var err error
+		if key, err = newKey(l); err != nil {
+			return nil, err
+		}
+		public = key.Public()
 	}
 	subject, err := rdn([2]string{"C", "DE"}, [2]string{"O", "Stand-in SE"}, [2]string{"OU", "Stand-in Cloud Platform Clients"},
 		[2]string{"OU", "Canary"}, [2]string{"OU", "5f1ad5f8-0000-4000-8000-5f1ad5f80000"},
@@ -125,11 +132,18 @@ func (p *PKI) issue(l Leaf, host string, now time.Time) (*Material, error) {
 	leaf, err := sign(&x509.Certificate{
 		RawSubject: subject, NotBefore: l.NotBefore, NotAfter: l.NotAfter, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}, &p.issuing, key.Public())
+	}, by, public)
 	if err != nil {
 		return nil, err
 	}
-	return &Material{Key: key, Chain: []*x509.Certificate{leaf, p.issuing.certificate, p.client.certificate, p.root.certificate}}, nil
+	return &Material{Key: key, Chain: []*x509.Certificate{leaf, by.certificate, p.client.certificate, p.root.certificate}}, nil
+}
+
+func newKey(l Leaf) (crypto.Signer, error) {
+	if l.EC {
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
+	return rsa.GenerateKey(rand.Reader, max(l.Bits, 2048))
 }
 
 func sign(template *x509.Certificate, parent *authority, public crypto.PublicKey) (*x509.Certificate, error) {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -18,10 +17,12 @@ type Config struct {
 	// Host is the Destination service's name in the L of its certificates; "" means
 	// destination-configuration.cfapps.standin.example.
 	Host string
-	// Subaccount is the customer's subaccount id; "" means a fixed one.
+	// Subaccount is the customer's subaccount id, which is its tenant id too; "" means a fixed one.
 	Subaccount string
 	// TokenLifetime is how long tokens live, in whole seconds; 0 means 12 hours, as XSUAA's do.
 	TokenLifetime time.Duration
+	// EC gives generated certificates P-256 keys, which take no time to make; SAP's have RSA.
+	EC bool
 }
 
 // Server is a stand-in. All methods may be called from many goroutines.
@@ -30,19 +31,28 @@ type Server struct {
 
 	mu           sync.Mutex // guards all below
 	offset       time.Duration
-	clientID     string
-	secret       string
-	tokens       map[string]time.Time // :: token → when it ends
-	destinations map[entry][]byte     // :: place → properties as JSON
-	certificates map[entry][]byte     // :: place → content
-	faults       []*Injection
-	requests     []Record
+	main         *Binding
+	bindings     []*Binding
+	subscribers  map[string]string   // :: subdomain → tenant id
+	tokens       map[string]issued   // :: token → what it is good for
+	destinations map[entry][]byte    // :: place → properties as JSON
+	keyStores    map[entry]*keyStore // :: place → certificate
+	issuing      authority           // the present issuing CA
+	renewal      struct {
+		off bool
+		// from is when automatic renewal was last switched on; nothing was renewed before it.
+		from time.Time
+	}
+	findETagOfProperties bool
+	faults               []*Injection
+	requests             []Record
 }
 
 // entry is the place of a destination or certificate.
 type entry struct {
-	level Level
-	name  string
+	tenant string // "" is the provider's own
+	level  Level
+	name   string
 }
 
 // Level is where destinations and certificates live.
@@ -69,11 +79,18 @@ func New(c Config) (*Server, error) {
 		c.TokenLifetime = 12 * time.Hour
 	}
 	s := &Server{
-		config: c, clientID: "sb-clone-standin!b123|destination-xsappname!b456", secret: random() + "$=/+&",
-		tokens: make(map[string]time.Time), destinations: make(map[entry][]byte), certificates: make(map[entry][]byte),
+		config: c, subscribers: make(map[string]string), tokens: make(map[string]issued),
+		destinations: make(map[entry][]byte), keyStores: make(map[entry]*keyStore), issuing: c.PKI.issuing,
 	}
+	s.main = &Binding{server: s, name: "standin-destination", present: credential{
+		clientID: "sb-clone-standin!b123|destination-xsappname!b456", secret: newSecret(),
+	}}
+	s.bindings = []*Binding{s.main}
 	return s, nil
 }
+
+// newSecret has every character that a client could forget to encode.
+func newSecret() string { return random() + "$=/+&" }
 
 // SetClockOffset moves the stand-in's clock that far ahead of the machine's, back if negative.
 func (s *Server) SetClockOffset(d time.Duration) {
@@ -85,12 +102,11 @@ func (s *Server) SetClockOffset(d time.Duration) {
 // now is the stand-in's time. s.mu is held.
 func (s *Server) now() time.Time { return time.Now().Add(s.offset) }
 
-// RotateSecret gives the client another secret: the old one and all tokens are dead at once.
-func (s *Server) RotateSecret() {
+// SetTokenLifetime changes how long tokens live from now on, in whole seconds.
+func (s *Server) SetTokenLifetime(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.secret = random() + "$=/+&"
-	clear(s.tokens)
+	s.config.TokenLifetime = d
 }
 
 // RevokeTokens ends all tokens.
@@ -100,32 +116,12 @@ func (s *Server) RevokeTokens() {
 	clear(s.tokens)
 }
 
-// ServiceKey is a service key of the Destination service, as SAP prints it, for a stand-in that is reached at base, for
-// example https://127.0.0.1:8443/btp. It holds the client's secret.
-func (s *Server) ServiceKey(base string) []byte {
+// Subscribe makes a subscriber's tenant, so that tokens can be asked for in its name: by the header X-zid, or by its subdomain
+// as the first label of the token endpoint's host.
+func (s *Server) Subscribe(subdomain, tenantID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out, err := json.MarshalIndent(map[string]any{
-		"clientid": s.clientID, "clientsecret": s.secret, "credential-type": "binding-secret",
-		"url": base, "uri": base, "uaadomain": "standin.example", "identityzone": "standin", "tenantid": s.config.Subaccount,
-		"instanceid": "7a3e1f00-0000-4000-8000-7a3e1f000000", "xsappname": "standin!b456", "tenantmode": "dedicated",
-	}, "", "  ")
-	if err != nil {
-		panic(err) // strings only
-	}
-	return out
-}
-
-// VCAPServices is the same as Cloud Foundry gives it to an application.
-func (s *Server) VCAPServices(base string) []byte {
-	out, err := json.Marshal(map[string]any{"destination": []any{map[string]any{
-		"name": "standin-destination", "instance_name": "standin-destination", "label": "destination", "plan": "lite",
-		"tags": []string{"destination", "conn", "connsvc"}, "credentials": json.RawMessage(s.ServiceKey(base)),
-	}}})
-	if err != nil {
-		panic(err) // JSON that was just made
-	}
-	return out
+	s.subscribers[subdomain] = tenantID
 }
 
 // Issue makes a certificate as the service does, without keeping it.
@@ -137,23 +133,56 @@ func (s *Server) Issue(l Leaf) (*Material, error) {
 		l.CN = "trustbridge-orders"
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	now := s.now()
-	s.mu.Unlock()
-	return s.config.PKI.issue(l, s.config.Host, now)
+	if err := s.keepIssuing(now); err != nil {
+		return nil, err
+	}
+	return s.config.PKI.issue(&s.issuing, l, s.config.Host, now, nil)
+}
+
+// keepIssuing replaces the issuing CA in time, as SAP's is. s.mu is held.
+func (s *Server) keepIssuing(now time.Time) error {
+	if now.Before(s.issuing.certificate.NotAfter.Add(-issuingDays / 2)) {
+		return nil
+	}
+	next, err := s.config.PKI.newIssuing(now)
+	if err == nil {
+		s.issuing = next
+	}
+	return err
+}
+
+// SwitchIssuingCA replaces the issuing CA by another one of the same name, as happens without notice. Certificates that are
+// there already keep their issuer.
+func (s *Server) SwitchIssuingCA() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next, err := s.config.PKI.newIssuing(s.now())
+	if err != nil {
+		return err
+	}
+	s.issuing = next
+	return nil
 }
 
 // L is the locality that the service writes into the certificates of this subaccount.
 func (s *Server) L() string { return s.config.Host + "/" + s.config.Subaccount }
 
-// PutCertificate keeps a certificate with its key, or replaces it. The name's ending says its format.
+// PutCertificate keeps a certificate with its key, as an upload does, or replaces one. The name's ending says its format.
 func (s *Server) PutCertificate(level Level, name string, content []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.certificates[entry{level, name}] = content
+	s.keyStores[entry{"", level, name}] = &keyStore{content: content}
 }
 
 // PutDestination makes a destination, or replaces it. Properties are those of an administrator's form; Name is added.
 func (s *Server) PutDestination(level Level, name string, properties map[string]string) {
+	s.PutSubscriberDestination("", level, name, properties)
+}
+
+// PutSubscriberDestination is PutDestination in a subscriber's tenant; "" is the provider's.
+func (s *Server) PutSubscriberDestination(tenantID string, level Level, name string, properties map[string]string) {
 	all := map[string]string{"Name": name, "Type": "HTTP", "URL": "https://sns.eu-central-1.amazonaws.com", "ProxyType": "Internet"}
 	maps.Copy(all, properties)
 	body, err := json.Marshal(all)
@@ -162,14 +191,14 @@ func (s *Server) PutDestination(level Level, name string, properties map[string]
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.destinations[entry{level, name}] = body
+	s.destinations[entry{tenantID, level, name}] = body
 }
 
 // DeleteDestination removes a destination; that it does not exist is no error.
 func (s *Server) DeleteDestination(level Level, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.destinations, entry{level, name})
+	delete(s.destinations, entry{"", level, name})
 }
 
 // ClientCertificate are the properties of a destination that names a key store, as the set-up makes it.
@@ -177,13 +206,21 @@ func ClientCertificate(keyStore string) map[string]string {
 	return map[string]string{"Authentication": "ClientCertificateAuthentication", "KeyStoreLocation": keyStore, "KeyStorePassword": ""}
 }
 
+// KeepFindETag decides whether the ETag of find ignores that a certificate was renewed; whether SAP's does is not documented.
+// By default it changes with everything.
+func (s *Server) KeepFindETag(keep bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.findETagOfProperties = keep
+}
+
 // Record is one request that was answered. It holds no secret, no token and no key.
 type Record struct {
 	// Time is when it arrived, by the stand-in's clock.
 	Time time.Time
-	// Call is "token" or "find", "" for anything else.
+	// Call is one of those of [Fault], "" for anything else.
 	Call string
-	// Name is the destination's.
+	// Name is the destination's or certificate's, "" where a call has none in its path.
 	Name string
 	// Status is the answer's; 0 if the connection was dropped.
 	Status int
@@ -208,19 +245,6 @@ func (s *Server) record(r Record) {
 		s.requests = s.requests[1:]
 	}
 	s.requests = append(s.requests, r)
-}
-
-// answer is what a request is answered with.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
-func (a answer) write(w http.ResponseWriter) {
-	maps.Copy(w.Header(), a.header)
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body)
 }
 
 // random is 32 hexadecimal digits that nobody can guess.
