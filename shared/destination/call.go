@@ -32,15 +32,24 @@ type reply struct {
 	body   []byte
 }
 
-// call sends the request that build makes, at most three times, until read takes the answer. Every error it returns tells
-// who was asked and how often.
-func (c *Client) call(ctx context.Context, op string, build func(context.Context) (*http.Request, error), read func(*reply) *Error) *Error {
+// request is what is asked of the service.
+type request struct {
+	op, name string // for people
+	by       Doer
+	mutual   bool // by presents a client certificate
+	build    func(context.Context) (*http.Request, error)
+	read     func(*reply) *Error // takes the answer
+}
+
+// call sends the request, at most three times, until its answer is taken. Every error it returns tells who was asked and how
+// often.
+func (s *service) call(ctx context.Context, r request) *Error {
 	for attempt := 1; ; attempt++ {
-		host, e := c.once(ctx, build, read)
+		host, e := s.once(ctx, r)
 		if e == nil {
 			return nil
 		}
-		e.Op, e.Name, e.Host, e.Attempts = op, c.config.Name, host, attempt
+		e.Op, e.Name, e.Host, e.Attempts = r.op, r.name, host, attempt
 		if !e.retry || attempt == attemptsMax || e.RetryAfter > retryAfterMax {
 			return e
 		}
@@ -52,19 +61,22 @@ func (c *Client) call(ctx context.Context, op string, build func(context.Context
 	}
 }
 
-func (c *Client) once(ctx context.Context, build func(context.Context) (*http.Request, error), read func(*reply) *Error) (host string, e *Error) {
-	ctx, cancel := context.WithTimeout(ctx, c.config.CallTimeout)
+func (s *service) once(ctx context.Context, asked request) (host string, e *Error) {
+	ctx, cancel := context.WithTimeout(ctx, s.config.CallTimeout)
 	defer cancel()
-	request, err := build(ctx)
+	request, err := asked.build(ctx)
 	if err != nil {
 		return "", &Error{Kind: Binding, Err: err}
 	}
 	host = request.URL.Host
-	if request.URL.Scheme != "https" && !isLoopback(request.URL.Hostname()) {
+	if request.URL.Scheme != "https" && (asked.mutual || !isLoopback(request.URL.Hostname())) {
 		return host, &Error{Kind: Unencrypted}
 	}
-	response, err := c.http.Do(request)
-	if err != nil {
+	response, err := asked.by.Do(request)
+	switch {
+	case err != nil && asked.mutual && refusedCertificate(err):
+		return host, &Error{Kind: ClientRefused, Err: withoutURL(err)}
+	case err != nil:
 		return host, &Error{Kind: Connection, Err: withoutURL(err), retry: true}
 	}
 	defer func() { _ = response.Body.Close() }()
@@ -84,7 +96,7 @@ func (c *Client) once(ctx context.Context, build func(context.Context) (*http.Re
 	case r.status >= 300 && r.status < 400 && r.status != http.StatusNotModified:
 		return host, r.fail(&Error{Kind: NotTheService, Reason: "it redirects, and a token must not follow"})
 	}
-	return host, read(r)
+	return host, asked.read(r)
 }
 
 // fail adds what the answer says to e.
@@ -113,29 +125,34 @@ func (r *reply) fail(e *Error) *Error {
 	return e
 }
 
-// decode reads a successful answer into v, and tells an answer that ended early from one of something else.
-func (r *reply) decode(v any) *Error {
+// decode reads a successful answer into v, an object or with array an array, and tells an answer that ended early from one of
+// something else.
+func (r *reply) decode(v any, array bool) *Error {
 	text := strings.TrimSpace(string(r.body))
+	begin, what := byte('{'), "the answer is no JSON object"
+	if array {
+		begin, what = '[', "the answer is no JSON array"
+	}
 	if r.status != http.StatusOK {
 		return r.fail(&Error{Kind: BadAnswer, Reason: "status 200 was expected"})
 	}
 	if text == "" {
 		return r.fail(&Error{Kind: CutOff, retry: true})
 	}
-	if text[0] != '{' {
-		return r.fail(&Error{Kind: NotTheService, Reason: "the answer is no JSON object", retry: true})
+	if text[0] != begin {
+		return r.fail(&Error{Kind: NotTheService, Reason: what, retry: true})
 	}
 	d := json.NewDecoder(strings.NewReader(text))
 	// The texts of JSON errors are left out: they may quote a value.
 	if err := d.Decode(v); errors.Is(err, io.ErrUnexpectedEOF) {
 		return r.fail(&Error{Kind: CutOff, retry: true})
 	} else if _, syntax := errors.AsType[*json.SyntaxError](err); syntax {
-		return r.fail(&Error{Kind: NotTheService, Reason: "the answer is no JSON object", retry: true})
+		return r.fail(&Error{Kind: NotTheService, Reason: what, retry: true})
 	} else if err != nil {
 		return r.fail(&Error{Kind: BadAnswer, Reason: "a member has another type than the API says"})
 	}
 	if d.More() {
-		return r.fail(&Error{Kind: NotTheService, Reason: "something follows the JSON object", retry: true})
+		return r.fail(&Error{Kind: NotTheService, Reason: "something follows the JSON", retry: true})
 	}
 	return nil
 }

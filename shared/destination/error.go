@@ -13,9 +13,9 @@ import (
 type Error struct {
 	// Kind is what it is about.
 	Kind Kind
-	// Op is what was being done: "fetch token", "find destination", "read key store".
+	// Op is what was being done: "fetch token for destination", "find destination", "fetch certificate", "read key store".
 	Op string
-	// Name is the destination's name, KeyStore that of its key store.
+	// Name is the destination's or the certificate's name, KeyStore that of a destination's key store.
 	Name, KeyStore string
 	// Status, Text, ContentType and RequestID (x-vcap-request-id) are from the answer; Text is at most 4 KB.
 	Status      int

@@ -64,6 +64,7 @@ type btp struct {
 	etag     string
 	requests []string // "token", "find", "find if-none-match"
 	path     string   // of the last find
+	posted   []string // :: path and body of what was made
 	onToken  func(n int) reaction
 	onFind   func(n int) reaction
 }
@@ -151,6 +152,21 @@ func (s *btp) issue(w http.ResponseWriter, r *http.Request, a reaction) {
 	_, _ = fmt.Fprintf(w, `{"access_token":%q,"token_type":"bearer","expires_in":%d}`, t, s.lifetime)
 }
 
+// make keeps what is posted, each once.
+func (s *btp) make(w http.ResponseWriter, r *http.Request, a reaction) {
+	body, _ := io.ReadAll(r.Body)
+	made := r.Header.Get("Content-Type") + " " + r.RequestURI + " " + string(body)
+	if slices.Contains(s.posted, made) {
+		http.Error(w, "Duplicate key", http.StatusConflict)
+		return
+	}
+	s.posted = append(s.posted, made)
+	if a.dropAfter {
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(http.StatusCreated)
+}
+
 func (s *btp) find(w http.ResponseWriter, r *http.Request, a reaction) {
 	ends, known := s.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 	if !known || !time.Now().Before(ends) {
@@ -158,6 +174,10 @@ func (s *btp) find(w http.ResponseWriter, r *http.Request, a reaction) {
 		return
 	}
 	s.path = r.RequestURI
+	if r.Method == http.MethodPost {
+		s.make(w, r, a)
+		return
+	}
 	if s.etag != "" {
 		w.Header().Set("Etag", s.etag)
 	}
@@ -182,6 +202,7 @@ type stage struct {
 	btp      *btp
 	log      *virtual.Log
 	counters *telemetry.Counters
+	network  *virtual.Network
 	mu       sync.Mutex // guards all below
 	secret   string     // in the binding
 	bindErr  error
@@ -197,11 +218,11 @@ func newStage(t *testing.T, change func(*Config)) *stage {
 		log: new(virtual.Log), counters: new(telemetry.Counters), secret: clientSecret,
 		btp: &btp{secret: clientSecret, lifetime: 43199, tokens: map[string]time.Time{}, etag: "e1", answer: generated(t, "orders", 30*day)},
 	}
-	network := &virtual.Network{}
-	network.Serve(t, "", s.btp)
+	s.network = &virtual.Network{}
+	s.network.Serve(t, "", s.btp)
 	c := Config{
 		Name: "aws-orders", Counters: s.counters, Binding: s.bind,
-		HTTPClient: network.Client(),
+		HTTPClient: s.network.Client(),
 		Logger:     slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		OnChange: func(version string) {
 			s.mu.Lock()

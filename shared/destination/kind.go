@@ -12,6 +12,10 @@ const (
 	ClientRefused
 	// NotFound means that there is no destination of this name.
 	NotFound
+	// NoCertificate means that there is no certificate of this name at its level.
+	NoCertificate
+	// Exists means that something of this name is there already.
+	Exists
 	// Refused means that the service refused the request otherwise.
 	Refused
 	// AuthenticationType means that the destination is not of the kind that certificates come with.
@@ -22,6 +26,8 @@ const (
 	KeyStoreNotListed
 	// KeyStore means that the key store cannot be used; the cause is a *keystore.Error.
 	KeyStore
+	// LocalKey means that the file of the private key cannot be used.
+	LocalKey
 	// Expired means that the certificate ended more than a day ago, so that no wrong clock can be the reason.
 	Expired
 	// NotYetValid means that the certificate begins in more than a day.
@@ -61,15 +67,27 @@ func (k Kind) traits() traits {
 	case ClientRefused:
 		return traits{
 			name: "client-refused",
-			detail: "SAP BTP does not accept the client of the Destination Service binding; its secret was rotated or deleted: give the bridge " +
-				"the present binding",
-			check: "clientid and clientsecret of the binding; after a rotation give the new one",
+			detail: "SAP BTP does not accept the client of the Destination Service binding; its secret or certificate was rotated or deleted: " +
+				"give the bridge the present binding",
+			check: "the binding's clientid with its clientsecret, or its certificate; after a rotation give the new one",
 		}
 	case NotFound:
 		return traits{
 			name:   "not-found",
 			detail: "the destination does not exist in SAP BTP; create it or correct DESTINATION_NAME",
 			check:  "that the destination exists at the binding's instance or in its subaccount, under exactly this name",
+		}
+	case NoCertificate:
+		return traits{
+			name:   "certificate-not-found",
+			detail: "the certificate does not exist in SAP BTP; create it or correct CERTIFICATE_NAME and CERTIFICATE_LEVEL",
+			check:  "that the certificate exists at exactly this level, under exactly this name with its ending",
+		}
+	case Exists:
+		return traits{
+			name:   "exists",
+			detail: "something of this name exists already in SAP BTP; use it, or choose another name",
+			check:  "whether what exists is what you want; nothing was changed",
 		}
 	case Refused:
 		return traits{
@@ -100,6 +118,12 @@ func (k Kind) traits() traits {
 			name:   "key-store",
 			detail: "the key store of the destination cannot be used; an operator finds the reason in the log of the bridge",
 			check:  "the key store",
+		}
+	case LocalKey:
+		return traits{
+			name:   "local-key",
+			detail: "the private key of the certificate cannot be read here; mount it again",
+			check:  "that the file holds the one unencrypted private key, in PEM, whose signing request the certificate was made from",
 		}
 	case Expired:
 		return traits{

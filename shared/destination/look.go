@@ -2,10 +2,12 @@ package destination
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
-	"github.com/trustbridge/trustbridge/shared/binding"
 	"github.com/trustbridge/trustbridge/shared/keystore"
 )
 
@@ -15,39 +17,39 @@ const etagTrusted = time.Hour
 
 // memory is what looks leave for the next one. Only the look under way touches it.
 type memory struct {
-	binding *binding.Binding
-	token   token
-	etag    string    // of the present identity; "" if the next find must be unconditional
-	full    time.Time // when the last unconditional find succeeded
-	failed  bool      // the last look did
-	version string    // what alarm was raised about
+	service *service
+	etag    string            // of the present identity; "" if the next find must be unconditional
+	key     [sha256.Size]byte // digest of the file that holds its key; zero if there is none
+	full    time.Time         // when the last unconditional find succeeded
+	failed  bool              // the last look did
+	version string            // what alarm was raised about
 	alarm   alarm
 }
 
 // fly makes the look and settles what comes of it.
 func (c *Client) fly(ctx context.Context, f *flight) {
 	c.mu.Lock()
-	old, rejected := c.identity, c.rejected
+	old, rejected := c.held, c.rejected
 	c.mu.Unlock()
 	c.config.Counters.Add("destination_looks", 1)
-	got, e := c.once401(ctx, c.etagFor(old, rejected, time.Now()))
+	got, e := c.lookOnce(ctx, old, rejected)
 	c.memory.failed = e != nil
 	kept := false
 	if e == nil {
 		kept, e = c.judge(&got, old, rejected)
 	}
-	changed := e == nil && !kept && (old == nil || got.identity.Version != old.Version)
-	id := old
+	held := old
+	changed := e == nil && !kept && !got.found.equal(old)
 	if changed {
-		id = got.identity
+		held = got.found
 	}
 	if e == nil {
-		c.alarm(id)
+		c.alarm(held.identity)
 	}
 	// Here the look's own memory has been used for the last time: with the flight gone, another look may begin.
 	now := time.Now()
 	c.mu.Lock()
-	c.identity, c.looked, c.next, c.flight = id, now, now.Add(spread(c.config.Interval)), nil
+	c.held, c.looked, c.next, c.flight = held, now, now.Add(spread(c.config.Interval)), nil
 	c.pause, c.err = lookPause, nil
 	if e != nil {
 		c.err = e
@@ -55,7 +57,7 @@ func (c *Client) fly(ctx context.Context, f *flight) {
 	} else {
 		c.rejected = false
 	}
-	f.identity, f.err = c.found()
+	f.found, f.err = c.found()
 	serving := c.usable(now)
 	close(f.done)
 	c.mu.Unlock()
@@ -65,85 +67,87 @@ func (c *Client) fly(ctx context.Context, f *flight) {
 		c.reportFailure(ctx, e, serving)
 	case changed:
 		c.config.Counters.Add("destination_changes", 1)
-		c.log.InfoContext(ctx, "certificate found", "destination", c.config.Name, "key_store", got.keyStore, "subject", keystore.Subject(id.Leaf),
-			"issuer", keystore.Issuer(id.Leaf), "serial", id.Leaf.SerialNumber.String(), "valid_until", id.Leaf.NotAfter.UTC(),
-			"identity_version", id.Version, "request_id", got.requestID)
+		c.reportChange(ctx, old, got)
 		if old != nil && c.config.OnChange != nil {
-			c.config.OnChange(id.Version)
+			c.config.OnChange(held.identity.Version)
 		}
 	default:
-		c.log.DebugContext(ctx, "destination unchanged", "destination", c.config.Name, "request_id", got.requestID)
+		c.log.DebugContext(ctx, "destination unchanged", "request_id", got.requestID)
 	}
+}
+
+// lookOnce asks the service. The file with the key is read first: of another key the service may know nothing new.
+func (c *Client) lookOnce(ctx context.Context, old *snapshot, rejected bool) (got answer, e *Error) {
+	key, e := readKey(c.config.KeyPath)
+	if e != nil {
+		return answer{}, e
+	}
+	etag := c.etagFor(old, rejected, time.Now())
+	if !key.same(c.memory.key) {
+		etag = ""
+	}
+	e = c.memory.service.authorized(ctx, func(changed bool) (e *Error) {
+		if changed {
+			etag = "" // it was another client's
+		}
+		got, e = c.find(ctx, key, etag)
+		return e
+	})
+	if e == nil {
+		got.key = key
+	}
+	return got, e
 }
 
 // etagFor is the etag to send, "" for an unconditional find: while anything is wrong, once the certificate should have been
 // renewed, and each hour.
-func (c *Client) etagFor(old *keystore.Identity, rejected bool, now time.Time) string {
-	if old == nil || rejected || c.memory.failed || !current(old.Leaf, now) || now.After(renewalDue(old.Leaf)) || now.Sub(c.memory.full) >= etagTrusted {
+func (c *Client) etagFor(old *snapshot, rejected bool, now time.Time) string {
+	if old == nil || rejected || c.memory.failed {
+		return ""
+	}
+	leaf := old.identity.Leaf
+	if !current(leaf, now) || now.After(renewalDue(leaf)) || now.Sub(c.memory.full) >= etagTrusted {
 		return ""
 	}
 	return c.memory.etag
 }
 
-// once401 gets a token and finds the destination. After a 401 of either side the token is dropped, the binding read again and
-// all tried once more: a rotated binding looks just so.
-func (c *Client) once401(ctx context.Context, etag string) (answer, *Error) {
-	for again := false; ; again = true {
-		got, e := c.tokenAndFind(ctx, etag, again)
-		if e == nil || e.Kind != ClientRefused || again {
-			return got, e
-		}
-	}
-}
-
-func (c *Client) tokenAndFind(ctx context.Context, etag string, afresh bool) (answer, *Error) {
-	m := &c.memory
-	if afresh {
-		m.token = token{}
-	}
-	if afresh || m.failed || m.binding == nil {
-		b, err := c.config.Binding()
-		if err == nil && b == nil {
-			err = errors.New("no binding was given")
-		}
-		if err != nil {
-			return answer{}, &Error{Kind: Binding, Op: "find destination", Name: c.config.Name, Err: err}
-		}
-		if !b.Same(m.binding) {
-			etag = "" // it was another service's
-		}
-		m.binding = b
-	}
-	if !m.token.usable(m.binding, time.Now()) {
-		t, e := c.fetchToken(ctx, m.binding)
-		if e != nil {
-			return answer{}, e
-		}
-		m.token = t
-	}
-	return c.find(ctx, m.binding, m.token, etag)
-}
-
 // judge decides whether what was found takes the place of old. Material that is out of its validity by the local clock does
 // not replace anything that works; as the only one it is given out, for the clock may be wrong, unless it is so by more than
 // a day. kept is true if old stays.
-func (c *Client) judge(got *answer, old *keystore.Identity, rejected bool) (kept bool, e *Error) {
+func (c *Client) judge(got *answer, old *snapshot, rejected bool) (kept bool, e *Error) {
 	now := time.Now()
 	if got.unchanged {
 		return true, nil
 	}
-	leaf := got.identity.Leaf
-	if !current(leaf, now) && old != nil && !rejected && current(old.Leaf, now) {
-		c.log.Warn("certificate of the destination is out of its validity; the old one stays in use", "destination", c.config.Name,
+	leaf := got.found.identity.Leaf
+	if !current(leaf, now) && old != nil && !rejected && current(old.identity.Leaf, now) {
+		c.log.Warn("certificate of the destination is out of its validity; the old one stays in use",
 			"key_store", got.keyStore, "certificate", validity(leaf), "request_id", got.requestID)
 		return true, nil
 	}
 	if e := hopeless(leaf, now); e != nil {
-		e.Name, e.KeyStore, e.RequestID = c.config.Name, got.keyStore, got.requestID
+		e.Name, e.KeyStore, e.RequestID = c.config.named(), got.keyStore, got.requestID
 		return false, e
 	}
 	c.memory.etag, c.memory.full = got.etag, now
+	if got.key != nil {
+		c.memory.key = got.key.digest
+	}
 	return false, nil
+}
+
+// reportChange says what was found, or what changed beside the certificate.
+func (c *Client) reportChange(ctx context.Context, old *snapshot, got answer) {
+	id := got.found.identity
+	if old != nil && old.identity.Version == id.Version {
+		c.log.InfoContext(ctx, "properties of the destination changed", "properties", slices.Sorted(maps.Keys(got.found.properties)),
+			"request_id", got.requestID)
+		return
+	}
+	c.log.InfoContext(ctx, "certificate found", "key_store", got.keyStore, "subject", keystore.Subject(id.Leaf),
+		"issuer", keystore.Issuer(id.Leaf), "serial", id.Leaf.SerialNumber.String(), "valid_until", id.Leaf.NotAfter.UTC(),
+		"identity_version", id.Version, "request_id", got.requestID)
 }
 
 func (c *Client) reportFailure(ctx context.Context, e *Error, serving bool) {
@@ -170,7 +174,7 @@ func (c *Client) alarm(id *keystore.Identity) {
 		return
 	}
 	m.alarm = a
-	attrs := []any{"destination", c.config.Name, "certificate", validity(id.Leaf),
+	attrs := []any{"certificate", validity(id.Leaf),
 		"hint", "renew it; automatic renewal is off unless AutomaticRenew was set, and SAP never renews uploaded certificates"}
 	if a == urgent {
 		c.log.Error("certificate ends soon and was not renewed", attrs...)

@@ -21,8 +21,8 @@ func TestRotatedSecret(t *testing.T) {
 			t.Errorf("the old identity was dropped for %q", v)
 		}
 		time.Sleep(time.Second)
-		if n := s.log.Count("client-refused"); n != 1 || s.bindingReads() != 2 {
-			t.Errorf("%d refusals logged, binding read %d times; want 1, and a second read after the 401", n, s.bindingReads())
+		if n := s.log.Count("client-refused"); n != 1 || s.bindingReads() != 3 {
+			t.Errorf("%d refusals logged, binding read %d times; want 1, and another read after the 401", n, s.bindingReads())
 		}
 		s.mu.Lock()
 		s.secret = "new"

@@ -30,23 +30,37 @@ func (t token) usable(client *binding.Binding, now time.Time) bool {
 	return t.client != nil && t.client.Same(client) && now.Before(t.renew) && now.Before(t.ends)
 }
 
-// fetchToken gets a token for the binding's client.
+// fetchToken gets a token for the binding's client: by its secret at url, or by its certificate at certurl. A secret is never
+// sent to the one, the certificate never shown to the other.
 //
-// Source: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
-func (c *Client) fetchToken(ctx context.Context, b *binding.Binding) (token, *Error) {
+// Source: https://www.rfc-editor.org/rfc/rfc6749#section-4.4, https://www.rfc-editor.org/rfc/rfc8705#section-2
+func (s *service) fetchToken(ctx context.Context, b *binding.Binding) (token, *Error) {
 	// Client ids hold "!" and "|", secrets anything: only the form encoding carries them unchanged.
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {b.ClientID}, "client_secret": {b.ClientSecret.Reveal()}}.Encode()
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {b.ClientID}}
+	asked := request{op: "fetch token for " + s.config.kind(), name: s.config.named(), by: s.http}
+	endpoint, err := s.endpoint(b)
+	if b.Certificate.IsZero() {
+		form.Set("client_secret", b.ClientSecret.Reveal())
+	} else if err == nil {
+		asked.mutual = true
+		asked.by, err = s.mutual.of(b)
+	}
+	if err != nil {
+		return token{}, &Error{Kind: Binding, Op: asked.op, Name: asked.name, Err: err}
+	}
+	body := form.Encode()
 	var got token
-	c.config.Counters.Add("destination_token_requests", 1)
-	e := c.call(ctx, "fetch token for destination", func(ctx context.Context) (*http.Request, error) {
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.URL+"/oauth/token", strings.NewReader(form))
+	s.config.Counters.Add("destination_token_requests", 1)
+	asked.build = func(ctx context.Context) (*http.Request, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(body))
 		if err != nil {
 			return nil, err
 		}
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Accept", "application/json")
 		return r, nil
-	}, func(r *reply) (e *Error) {
+	}
+	asked.read = func(r *reply) (e *Error) {
 		switch r.status {
 		case http.StatusOK:
 			got, e = readToken(r, time.Now())
@@ -55,8 +69,8 @@ func (c *Client) fetchToken(ctx context.Context, b *binding.Binding) (token, *Er
 			return r.fail(&Error{Kind: ClientRefused})
 		}
 		return r.fail(&Error{Kind: Refused})
-	})
-	if e != nil {
+	}
+	if e := s.call(ctx, asked); e != nil {
 		return token{}, e
 	}
 	got.client = b
@@ -69,7 +83,7 @@ func readToken(r *reply, now time.Time) (token, *Error) {
 		AccessToken string      `json:"access_token"`
 		ExpiresIn   json.Number `json:"expires_in"`
 	}
-	if e := r.decode(&answer); e != nil {
+	if e := r.decode(&answer, false); e != nil {
 		return token{}, e
 	}
 	if answer.AccessToken == "" || strings.ContainsAny(answer.AccessToken, " \r\n\t") {

@@ -26,9 +26,18 @@ const (
 //
 // A source may also have a method Reject(version string): AWS refused the material of that version, or it is not valid at
 // AWS's time. The source should look for other material at its next call, not sooner than 10 s after its last look.
+//
+// A source that gives ARNs too has a method Snapshot(ctx) (*keystore.Identity, map[string]string, error): the identity, and from
+// the same look the properties that stand beside it, of which those of the names [PropertyTrustAnchorARN], [PropertyProfileARN]
+// and [PropertyRoleARN] count. One signing takes all of it from one snapshot.
 type Source interface {
 	// Identity returns the present identity. Its errors may implement Outage() bool and Detail() string, as [Error] does.
 	Identity(ctx context.Context) (*keystore.Identity, error)
+}
+
+// snapshotter is a source that gives properties too.
+type snapshotter interface {
+	Snapshot(ctx context.Context) (*keystore.Identity, map[string]string, error)
 }
 
 // Doer sends requests, as *http.Client does. Redirects must not be followed: of an *http.Client, and of a client with a
@@ -45,6 +54,9 @@ type Config struct {
 	TrustAnchorARN string
 	ProfileARN     string
 	RoleARN        string
+	// ARNsFromSource takes those of the three that are "" from the source's properties, at each signing; the source must have a
+	// method Snapshot then. What is missing in both places, or wrong, is an error of kind Unconfigured of Retrieve.
+	ARNsFromSource bool
 	// SessionName names the role session, 2 to 64 of A-Z a-z 0-9 _ + = , . @ -; the profile must accept session names. ""
 	// lets AWS take the certificate's serial number.
 	SessionName string
@@ -105,12 +117,17 @@ func (c Config) resolve() (*url.URL, []*Problem) {
 			problems = append(problems, &Problem{Field: field, Reason: err.Error()})
 		}
 	}
+	addARN := func(field, arn string, err error) {
+		if arn != "" || !c.ARNsFromSource {
+			add(field, err)
+		}
+	}
 	anchor, errAnchor := checkRolesAnywhereARN(c.TrustAnchorARN, kindAnchor)
-	add("TrustAnchorARN", errAnchor)
+	addARN("TrustAnchorARN", c.TrustAnchorARN, errAnchor)
 	profile, errProfile := checkRolesAnywhereARN(c.ProfileARN, kindProfile)
-	add("ProfileARN", errProfile)
+	addARN("ProfileARN", c.ProfileARN, errProfile)
 	role, errRole := checkRoleARN(c.RoleARN)
-	add("RoleARN", errRole)
+	addARN("RoleARN", c.RoleARN, errRole)
 	if errAnchor == nil && errProfile == nil {
 		switch {
 		case profile.Partition != anchor.Partition || profile.Account != anchor.Account:
@@ -130,6 +147,8 @@ func (c Config) resolve() (*url.URL, []*Problem) {
 	}
 	if c.Source == nil {
 		add("Source", errors.New("is missing"))
+	} else if _, gives := c.Source.(snapshotter); c.ARNsFromSource && !gives {
+		add("Source", errors.New("gives no properties, from which ARNs are to come: it has no method Snapshot"))
 	}
 	var endpoint *url.URL
 	if errAnchor == nil || c.Endpoint != "" {

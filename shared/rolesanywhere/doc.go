@@ -11,7 +11,8 @@
 // measured, corrected and named; every refusal says what to check. Close waits for all that was started.
 //
 // It does not read certificates from anywhere: see [Source]. One provider serves one anchor, profile, role, session name
-// and duration, so its cache is one entry. Make another provider for another role.
+// and duration at a time, so its cache is one entry; ARNs that come from the source are those of its latest snapshot. Make another
+// provider for another role.
 //
 // Source: https://docs.aws.amazon.com/rolesanywhere/latest/userguide/authentication-sign-process.html
 package rolesanywhere

@@ -132,8 +132,19 @@ func (e *Error) aboutMaterial() bool {
 	switch e.Kind {
 	case Certificate, Chain, Expired, NotYetValid, KeyMismatch, RoleTrust, Attributes, BadSignature:
 		return true
-	case ClockSkew, Duration, SessionName, RoleNotInProfile, Profile, Anchor, Validation, Refused, Throttled, ServiceFault,
+	case ClockSkew, Duration, SessionName, RoleNotInProfile, Profile, Anchor, Validation, Refused, Unconfigured, Throttled, ServiceFault,
 		Connection, Malformed, NotAWS, NoIdentity, SessionRejected, Closed:
+	}
+	return false
+}
+
+// aboutARNs is true if other ARNs from the source could cure it.
+func (e *Error) aboutARNs() bool {
+	switch e.Kind {
+	case Unconfigured, Anchor, Profile, RoleNotInProfile, Validation, Refused:
+		return true
+	case ClockSkew, BadSignature, Certificate, Chain, Expired, NotYetValid, KeyMismatch, RoleTrust, Duration, Attributes, SessionName,
+		Throttled, ServiceFault, Connection, Malformed, NotAWS, NoIdentity, SessionRejected, Closed:
 	}
 	return false
 }

@@ -36,6 +36,8 @@ const (
 	Validation
 	// Refused is any other refusal of AWS.
 	Refused
+	// Unconfigured means that an ARN that was to come from the source is missing or wrong.
+	Unconfigured
 	// Throttled is more calls than the account's quota.
 	Throttled
 	// ServiceFault means that AWS answered with a 5xx.
@@ -162,6 +164,14 @@ func (k Kind) traits() traits {
 			name:   "refused",
 			detail: "AWS refuses a session for this certificate; an operator finds its reason in the log of the bridge",
 			check:  "AWS's text, the trust anchor, the profile and the role's trust policy",
+		}
+	case Unconfigured:
+		return traits{
+			name: "configuration",
+			detail: "the bridge lacks the ARN of the trust anchor, the profile or the role of AWS, or has a wrong one; correct the properties " +
+				"of the destination in SAP BTP or the variables of the bridge",
+			check: "the destination's properties " + PropertyTrustAnchorARN + ", " + PropertyProfileARN + " and " + PropertyRoleARN +
+				", and the variables ROLES_ANYWHERE_…_ARN, which win",
 		}
 	case Throttled:
 		return traits{

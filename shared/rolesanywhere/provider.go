@@ -21,6 +21,9 @@ const (
 	early = 60 * time.Second
 	// rejectPause is the least time between two sessions that are made because AWS rejected one.
 	rejectPause = 10 * time.Second
+	// handOutMax is how long credentials are handed out for if other ARNs may take the place of theirs: the AWS SDK's own cache
+	// would go on as the old role for the rest of an hour.
+	handOutMax = time.Minute
 )
 
 // Provider gives temporary credentials to the AWS SDK. Make one with [New]. Safe for concurrent use.
@@ -93,8 +96,16 @@ func (p *Provider) Close() {
 	<-p.done
 }
 
-// Region is the region of the trust anchor.
-func (p *Provider) Region() string { return p.caller.region }
+// Region is the region of the trust anchor; "" while that is to come from the source and no session was made yet.
+func (p *Provider) Region() string {
+	if p.caller.fixed != nil {
+		return p.caller.fixed.region
+	}
+	if s := p.current.Load(); s != nil {
+		return s.target.region
+	}
+	return ""
+}
 
 // ClockOffset is AWS's time minus ours as last measured, to about two seconds; 0 if they agree or no answer came yet.
 func (p *Provider) ClockOffset() time.Duration {
@@ -104,8 +115,12 @@ func (p *Provider) ClockOffset() time.Duration {
 
 // LogValue is the configuration, and until when the present session is valid. It shows no secret.
 func (p *Provider) LogValue() slog.Value {
-	attrs := p.caller.config.LogValue().Group()
-	if s := p.current.Load(); s != nil {
+	c, s := p.caller.config, p.current.Load()
+	if s != nil {
+		c.TrustAnchorARN, c.ProfileARN, c.RoleARN = s.target.anchor, s.target.profile, s.target.role
+	}
+	attrs := c.LogValue().Group()
+	if s != nil {
 		attrs = append(attrs, slog.Time("valid_until", s.expires))
 	}
 	return slog.GroupValue(attrs...)
@@ -116,7 +131,7 @@ func (p *Provider) LogValue() slog.Value {
 // once: a refusal for 10 s, an outage for half a second, growing to 10 s.
 //
 // The credentials' Expires is 60 s before their true end, on the local clock, but not before now + 1 s and never after the
-// true end. With the AWS SDK's cache in between, use an expiry window of 0.
+// true end, and not after now + 1 min if ARNs came from the source, since others may take their place. With the AWS SDK's cache in between, use an expiry window of 0.
 func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	for {
 		now := time.Now()
@@ -145,7 +160,11 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 func (s *session) handOut(now time.Time) aws.Credentials {
 	left := s.expires.Sub(now)
 	c := s.credentials
-	c.Expires = now.Add(min(max(left-early, time.Second), left)).Round(0)
+	told := min(max(left-early, time.Second), left)
+	if s.target.fromSource {
+		told = min(told, handOutMax)
+	}
+	c.Expires = now.Add(told).Round(0)
 	return c
 }
 
@@ -155,7 +174,7 @@ func (p *Provider) join(now time.Time) (*flight, error) {
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
-		return nil, p.caller.complete(&Error{Kind: Closed}, nil)
+		return nil, p.caller.complete(&Error{Kind: Closed}, prepared{})
 	case p.flight == nil && p.memory != nil && now.Before(p.memory.until):
 		if s := p.current.Load(); s == nil || !s.valid(now) {
 			return nil, p.memory.err
@@ -196,7 +215,7 @@ func (p *Provider) nudge() {
 	}
 }
 
-// IdentityChanged tells that the source has another identity. A remembered refusal is forgotten, and a new session is made
+// IdentityChanged tells that the source has another identity, or other properties beside it. A remembered refusal is forgotten, and a new session is made
 // within a random 0 to 30 s, so that many instances do not call together. What is valid stays in use until then.
 func (p *Provider) IdentityChanged() {
 	p.mu.Lock()
@@ -224,7 +243,7 @@ func (p *Provider) Reject(accessKeyID string) {
 	p.refresh = time.Time{}
 	now := time.Now()
 	if !p.forced.IsZero() && now.Sub(p.forced) < rejectPause {
-		p.memory = &memory{err: p.caller.complete(&Error{Kind: SessionRejected}, nil), until: p.forced.Add(rejectPause)}
+		p.memory = &memory{err: p.caller.complete(&Error{Kind: SessionRejected}, prepared{}), until: p.forced.Add(rejectPause)}
 		return
 	}
 	p.forced = now

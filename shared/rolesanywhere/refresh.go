@@ -4,8 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
-
-	"github.com/trustbridge/trustbridge/shared/keystore"
 )
 
 const (
@@ -97,7 +95,7 @@ func (p *Provider) fly(ctx context.Context, f *flight, changes int) {
 		p.failures, p.memory = 0, nil
 		p.refresh = now.Add(spread(s.lifetime*60/100, s.lifetime*80/100))
 		p.log.InfoContext(ctx, "signed in to aws", "valid_until", s.expires.UTC(), "identity_version", s.version,
-			"algorithm", s.algorithm, "signing", s.signing)
+			"role_arn", s.target.role, "algorithm", s.algorithm, "signing", s.signing)
 		return
 	}
 	p.failures++
@@ -126,7 +124,7 @@ func (p *Provider) fly(ctx context.Context, f *flight, changes int) {
 	}
 }
 
-// unchanged is true if the flight is only for a changed identity, and the session was signed by the present one already.
+// unchanged is true if the flight is only for a changed identity, and the session was signed by the present one already, for the same role.
 func (p *Provider) unchanged(ctx context.Context) bool {
 	p.mu.Lock()
 	now := time.Now()
@@ -136,8 +134,8 @@ func (p *Provider) unchanged(ctx context.Context) bool {
 	if !due || s == nil || !s.valid(now) {
 		return false
 	}
-	id, err := p.caller.source.Identity(ctx)
-	return err == nil && id != nil && id.Version == s.version
+	id, t, e := p.caller.snapshot(ctx)
+	return e == nil && id.Version == s.version && t.equal(s.target)
 }
 
 // land ends the flight that nobody will make any more.
@@ -146,7 +144,7 @@ func (p *Provider) land() {
 	defer p.mu.Unlock()
 	p.closed = true
 	if p.flight != nil {
-		p.flight.err = p.caller.complete(&Error{Kind: Closed}, (*keystore.Identity)(nil))
+		p.flight.err = p.caller.complete(&Error{Kind: Closed}, prepared{})
 		close(p.flight.done)
 		p.flight = nil
 	}

@@ -3,7 +3,6 @@ package rolesanywhere
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +35,8 @@ type session struct {
 	// session's life.
 	expires  time.Time
 	lifetime time.Duration
-	version  string // of the identity that signed
+	version  string  // of the identity that signed
+	target   *target // what was asked for
 	// algorithm and signing say how the request was signed and how long that took, for the log.
 	algorithm string
 	signing   time.Duration
@@ -62,9 +62,7 @@ func (s *session) Format(f fmt.State, _ rune) {
 type caller struct {
 	source Source
 	http   Doer
-	url    *url.URL
-	region string
-	body   []byte
+	fixed  *target // nil if ARNs come from the source
 	config Config
 	log    *slog.Logger
 	clock  clock
@@ -72,18 +70,36 @@ type caller struct {
 }
 
 func newCaller(c Config, u *url.URL) (*caller, error) {
-	anchor, _ := ParseARN(c.TrustAnchorARN) // checked before
-	body, err := json.Marshal(struct {
-		DurationSeconds int64  `json:"durationSeconds,omitempty"`
-		ProfileARN      string `json:"profileArn"`
-		RoleARN         string `json:"roleArn"`
-		SessionName     string `json:"roleSessionName,omitempty"`
-		TrustAnchorARN  string `json:"trustAnchorArn"`
-	}{int64(c.Duration / time.Second), c.ProfileARN, c.RoleARN, c.SessionName, c.TrustAnchorARN})
-	if err != nil {
-		return nil, fmt.Errorf("encode the session request: %w", err)
+	out := &caller{source: c.Source, http: ownClient(c.HTTPClient), config: c, log: c.Logger}
+	if c.ARNsFromSource && (c.TrustAnchorARN == "" || c.ProfileARN == "" || c.RoleARN == "") {
+		return out, nil
 	}
-	return &caller{source: c.Source, http: ownClient(c.HTTPClient), url: u, region: anchor.Region, body: body, config: c, log: c.Logger}, nil
+	var err error
+	out.fixed, err = newTarget(c, u)
+	return out, err
+}
+
+// snapshot is an identity and what is asked for with it, from one look of the source. The target is nil beside an error.
+func (c *caller) snapshot(ctx context.Context) (*keystore.Identity, *target, *Error) {
+	var id *keystore.Identity
+	var properties map[string]string
+	var err error
+	if from, gives := c.source.(snapshotter); gives && c.fixed == nil {
+		id, properties, err = from.Snapshot(ctx)
+	} else {
+		id, err = c.source.Identity(ctx)
+	}
+	if err == nil && (id == nil || id.Leaf == nil || id.Signer == nil) {
+		err = errors.New("the source gave neither an identity nor an error")
+	}
+	if err != nil {
+		return nil, nil, &Error{Kind: NoIdentity, Err: err}
+	}
+	if c.fixed != nil {
+		return id, c.fixed, nil
+	}
+	t, e := c.config.withProperties(properties)
+	return id, t, e
 }
 
 // ownClient follows no redirects, whatever client was given: the request is signed for one host.
@@ -113,7 +129,7 @@ func (c *caller) call(ctx context.Context) (*session, *Error) {
 		r, e := c.prepare(ctx)
 		if e != nil {
 			e.Attempts = sent
-			return nil, c.complete(e, r.identity)
+			return nil, c.complete(e, r)
 		}
 		sent++
 		c.config.Counters.Add("create_session_attempts", 1)
@@ -130,17 +146,18 @@ func (c *caller) call(ctx context.Context) (*session, *Error) {
 			continue
 		}
 		if !e.retry || sent >= limit || e.RetryAfter > retryAfterMax {
-			return nil, c.complete(e, r.identity)
+			return nil, c.complete(e, r)
 		}
 		wait := max(e.RetryAfter, rand.N(min(retryCap, retryBase<<(sent-1))))
 		if !sleep(ctx, wait) {
-			return nil, c.complete(e, r.identity)
+			return nil, c.complete(e, r)
 		}
 	}
 }
 
 // complete fills in what the call knows, and lets the preflight name a refusal that AWS gave no name.
-func (c *caller) complete(e *Error, id *keystore.Identity) *Error {
+func (c *caller) complete(e *Error, r prepared) *Error {
+	id := r.identity
 	if id != nil && e.Status != 0 && !e.Outage() {
 		now, _ := c.clock.now()
 		if kind, rule := broken(id, now); rule != "" {
@@ -149,11 +166,17 @@ func (c *caller) complete(e *Error, id *keystore.Identity) *Error {
 	}
 	e.ClockOffset, _ = c.clock.offset()
 	if e.Kind != NoIdentity {
-		e.TrustAnchorARN, e.ProfileARN, e.RoleARN = c.config.TrustAnchorARN, c.config.ProfileARN, c.config.RoleARN
+		switch {
+		case r.target != nil:
+			e.TrustAnchorARN, e.ProfileARN, e.RoleARN = r.target.anchor, r.target.profile, r.target.role
+		case e.Kind != Unconfigured: // which says what there is
+			e.TrustAnchorARN, e.ProfileARN, e.RoleARN = c.config.TrustAnchorARN, c.config.ProfileARN, c.config.RoleARN
+		}
 		e = e.about(id)
 	}
-	if r, can := c.source.(interface{ Reject(version string) }); can && id != nil && e.aboutMaterial() {
-		r.Reject(id.Version)
+	curable := e.aboutMaterial() || e.aboutARNs() && (r.target == nil || r.target.fromSource)
+	if source, can := c.source.(interface{ Reject(version string) }); can && id != nil && curable {
+		source.Reject(id.Version)
 	}
 	return e
 }
@@ -161,6 +184,7 @@ func (c *caller) complete(e *Error, id *keystore.Identity) *Error {
 // prepared is a request signed with one snapshot of the identity.
 type prepared struct {
 	identity *keystore.Identity
+	target   *target
 	header   http.Header
 	applied  time.Duration // what the clock was corrected by
 	signing  time.Duration // how long the signature took
@@ -168,20 +192,17 @@ type prepared struct {
 
 // prepare asks the source and signs. Nothing is sent.
 func (c *caller) prepare(ctx context.Context) (prepared, *Error) {
-	id, err := c.source.Identity(ctx)
-	if err == nil && (id == nil || id.Leaf == nil || id.Signer == nil) {
-		err = errors.New("the source gave neither an identity nor an error")
-	}
-	if err != nil {
-		return prepared{}, &Error{Kind: NoIdentity, Err: err}
+	id, t, e := c.snapshot(ctx)
+	if e != nil {
+		return prepared{identity: id}, e
 	}
 	now, applied := c.clock.now()
-	r := prepared{identity: id, applied: applied}
+	r := prepared{identity: id, target: t, applied: applied}
 	if e := c.check(id, now); e != nil {
 		return r, e
 	}
 	start := time.Now()
-	signed, err := Sign(id, Request{Host: c.url.Host, Path: c.url.EscapedPath(), Region: c.region, Body: c.body, Time: now})
+	signed, err := Sign(id, Request{Host: t.url.Host, Path: t.url.EscapedPath(), Region: t.region, Body: t.body, Time: now})
 	if err != nil {
 		return r, &Error{Kind: KeyMismatch, Rule: "the key cannot sign", Err: err}
 	}
@@ -195,11 +216,11 @@ func (c *caller) prepare(ctx context.Context) (prepared, *Error) {
 func (c *caller) send(ctx context.Context, r prepared) (*session, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url.String(), bytes.NewReader(c.body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.target.url.String(), bytes.NewReader(r.target.body))
 	if err != nil {
 		return nil, &Error{Kind: Connection, Err: err}
 	}
-	request.Header, request.Host = r.header, c.url.Host
+	request.Header, request.Host = r.header, r.target.url.Host
 	sent := time.Now()
 	response, err := c.http.Do(request)
 	received := time.Now()
@@ -222,7 +243,10 @@ func (c *caller) send(ctx context.Context, r prepared) (*session, *Error) {
 	if e != nil {
 		return nil, e
 	}
-	s.version, s.signing = r.identity.Version, r.signing
+	if s.credentials.AccountID == "" {
+		s.credentials.AccountID = r.target.account
+	}
+	s.version, s.target, s.signing = r.identity.Version, r.target, r.signing
 	s.algorithm, _, _ = strings.Cut(r.header.Get("Authorization"), " ")
 	return s, nil
 }
@@ -248,10 +272,6 @@ func (c *caller) accept(response *http.Response, body []byte, offset time.Durati
 	lifetime := g.expiration.Sub(now.Add(offset))
 	s := &session{credentials: g.credentials, lifetime: lifetime, expires: now.Add(lifetime)}
 	s.credentials.Source = sourceName
-	if s.credentials.AccountID == "" {
-		role, _ := ParseARN(c.config.RoleARN) // checked before
-		s.credentials.AccountID = role.Account
-	}
 	return s, nil
 }
 
