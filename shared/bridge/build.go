@@ -26,6 +26,10 @@ import (
 // is one of the configuration that only the maker of a room finds.
 func (f Function) build(ctx context.Context, config *Config, log *slog.Logger) (*server, error) {
 	counters := &telemetry.Counters{}
+	authenticator, err := config.buildAuth(log, counters)
+	if err != nil {
+		return nil, err
+	}
 	awsConfig, err := config.loadAWS(ctx, f.Settings.Region())
 	if err != nil {
 		return nil, err
@@ -47,6 +51,7 @@ func (f Function) build(ctx context.Context, config *Config, log *slog.Logger) (
 		MaxBatchEvents: config.Server.MaxBatch, RequestTimeout: config.Server.Timeout, SuccessStatus: config.Server.SuccessStatus,
 		Strict: config.Read.Strict, DefaultSource: config.Read.DefaultSource, EventHubUnwrap: ingress.Unwrap(config.Read.EventHubUnwrap),
 		PlainType: config.Read.PlainType, PlainSource: config.Read.PlainSource,
+		Authenticator: authenticator, WebhookOrigins: config.webhookOrigins(),
 		Logger: log, Counters: counters,
 	})
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", config.listenAddress())
@@ -64,10 +69,7 @@ func (f Function) build(ctx context.Context, config *Config, log *slog.Logger) (
 
 // sayAloud logs what an operator should have decided and not just left so.
 func (c *Config) sayAloud(address net.Addr, log *slog.Logger) {
-	if tcp, ok := address.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		log.Warn("AUTH=none and the listener is not loopback: everyone who reaches it can send events; let a gateway, a mesh or the platform decide who may",
-			"address", address.String())
-	}
+	c.sayWhoMaySend(address, log)
 	if c.Read.Strict && (c.Read.DefaultSource != "" || c.Read.EventHubUnwrap != "auto") {
 		log.Info("STRICT=true switches repairs off: DEFAULT_SOURCE and EVENT_HUB_UNWRAP have no effect")
 	}
@@ -79,6 +81,9 @@ func (c *Config) loadAWS(ctx context.Context, region string) (aws.Config, error)
 		region = c.AWS.Region
 	}
 	if region == "" {
+		if problems := c.checkRegion(region); len(problems) > 0 {
+			return aws.Config{}, problems[0]
+		}
 		anchor, err := rolesanywhere.ParseARN(c.RolesAnywhere.TrustAnchorARN)
 		if err != nil {
 			return aws.Config{}, Problem{Names: []string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN"}, Reason: "has no region: " + err.Error()}
@@ -101,7 +106,10 @@ func (c *Config) loadAWS(ctx context.Context, region string) (aws.Config, error)
 // bindingSources is where the binding of the Destination service may be.
 func (c *Config) bindingSources() binding.Sources {
 	i := c.Identity
-	return binding.Sources{VCAPServices: i.VCAP, VCAPServicesFilePath: i.VCAPPath, ServiceKeyPath: i.ServiceKeyPath, Name: i.Binding}
+	return binding.Sources{
+		Root: i.BindingRoot, DefaultRoot: binding.DefaultRoot, VCAPServices: i.VCAP, VCAPServicesFilePath: i.VCAPPath,
+		ServiceKeyPath: i.ServiceKeyPath, Name: i.Binding,
+	}
 }
 
 // findBinding tells whether there is a binding at all, and one: that is configuration. What is wrong inside it can be cured
@@ -113,7 +121,7 @@ func (c *Config) findBinding() []Problem {
 		return nil
 	}
 	return []Problem{{
-		Names: []string{"VCAP_SERVICES", "VCAP_SERVICES_FILE_PATH", "DESTINATION_SERVICE_KEY_PATH"}, Reason: "give no one binding: " + problem.Error(),
+		Names: []string{"SERVICE_BINDING_ROOT", "VCAP_SERVICES", "VCAP_SERVICES_FILE_PATH", "DESTINATION_SERVICE_KEY_PATH"}, Reason: "give no one binding: " + problem.Error(),
 		Purpose: "the binding of the SAP BTP Destination service, from which the certificate comes",
 		Example: "DESTINATION_SERVICE_KEY_PATH=/var/openfaas/secrets/destination",
 	}}
@@ -128,13 +136,17 @@ type boundIdentity struct {
 
 func (c *Config) buildIdentity(client aws.HTTPClient, log *slog.Logger, counters *telemetry.Counters) (*boundIdentity, error) {
 	id := &boundIdentity{log: log}
-	source, err := destination.New(destination.Config{
-		Binding: func() (*binding.Binding, error) { return binding.Find(c.bindingSources()) },
-		Name:    c.Identity.DestinationName, Logger: log, Counters: counters,
-		OnChange: func(string) { id.provider.IdentityChanged() }, // not before a look, which comes after this
-	})
+	dc := c.destination()
+	dc.Binding = func() (*binding.Binding, error) { return binding.Find(c.bindingSources()) }
+	dc.Logger, dc.Counters = log, counters
+	dc.OnChange = func(string) { id.provider.IdentityChanged() } // not before a look, which comes after this
+	source, err := destination.New(dc)
 	if err != nil {
-		return nil, Problem{Names: []string{"DESTINATION_NAME"}, Reason: "cannot be looked up: " + err.Error()}
+		name := "DESTINATION_NAME"
+		if dc.CertificateName != "" {
+			name = "CERTIFICATE_NAME"
+		}
+		return nil, Problem{Names: []string{name}, Reason: "cannot be looked up: " + err.Error()}
 	}
 	id.source = source
 	rc := c.rolesAnywhere()

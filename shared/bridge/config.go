@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,25 +41,33 @@ type Config struct {
 		PlainSource    string `env:"HTTP_EVENT_SOURCE" doc:"source of that event" example:"/erp/orders"`
 	} `group:"what is read"`
 	Auth struct {
-		Auth string `env:"AUTH" required:"true" doc:"who may send: none lets in everyone who reaches the address, so have a gateway, a service mesh or the platform decide before it" example:"none"`
+		Auth           string `env:"AUTH" required:"true" doc:"who may send: basic lets in users with a password; none lets in everyone who reaches the address, so have a gateway, a service mesh or the platform decide before it" example:"none"`
+		BasicUsersPath string `env:"AUTH_BASIC_USERS_PATH" doc:"file of users for basic, in lines as htpasswd -B makes them (bcrypt only); read again when it changes" example:"/var/openfaas/secrets/senders"`
+		WebhookOrigins string `env:"WEBHOOK_ORIGINS" doc:"origins whose webhook handshake is granted, a comma list, compared as they are but for upper and lower case; empty: none" example:"eventmesh.example.com"`
 	} `group:"who may send"`
 	Identity struct {
-		Identity        string `env:"IDENTITY" default:"destination" values:"destination" doc:"where certificate and key come from: the SAP BTP Destination service" example:"destination"`
-		DestinationName string `env:"DESTINATION_NAME" required:"true" doc:"destination that names the certificate, looked up at instance level, then at subaccount level" example:"aws-orders"`
-		Binding         string `env:"DESTINATION_BINDING" doc:"which binding of the Destination service to take if several are there: instance name, binding name or folder" example:"orders-destination"`
-		ServiceKeyPath  string `env:"DESTINATION_SERVICE_KEY_PATH" doc:"file with a service key of the Destination service as SAP prints it; if set, no other binding is looked for" example:"/var/openfaas/secrets/destination"`
-		VCAP            string `env:"VCAP_SERVICES" doc:"bindings as Cloud Foundry gives them: JSON, with secrets" example:"{\"destination\":[…]}"`
-		VCAPPath        string `env:"VCAP_SERVICES_FILE_PATH" doc:"file with the same JSON, read if VCAP_SERVICES is not set" example:"/etc/vcap/services.json"`
+		Identity         string `env:"IDENTITY" default:"destination" values:"destination" doc:"where certificate and key come from: the SAP BTP Destination service" example:"destination"`
+		DestinationName  string `env:"DESTINATION_NAME" doc:"destination that names the certificate, looked up at instance level, then at subaccount level; it or CERTIFICATE_NAME is needed" example:"aws-orders"`
+		DestinationLevel string `env:"DESTINATION_LEVEL" values:"instance,subaccount,provider_instance,provider_subaccount" doc:"the one level at which the destination is looked up, by version 2 of the API" example:"instance"`
+		CertificateName  string `env:"CERTIFICATE_NAME" doc:"certificate in the Destination service, in the place of a destination; the ARNs below are needed then" example:"orders.pem"`
+		CertificateLevel string `env:"CERTIFICATE_LEVEL" values:"instance,subaccount" doc:"level of that certificate" example:"instance"`
+		KeyPath          string `env:"DESTINATION_KEY_PATH" doc:"file with the private key in PEM of a certificate that was made from a signing request; it is read again when it changes" example:"/var/openfaas/secrets/orders-key"`
+		Subdomain        string `env:"DESTINATION_SUBDOMAIN" doc:"subdomain of the subscriber for whom tokens are fetched; empty: the binding's own" example:"customer-1"`
+		Binding          string `env:"DESTINATION_BINDING" doc:"which binding of the Destination service to take if several are there: instance name, binding name or folder" example:"orders-destination"`
+		ServiceKeyPath   string `env:"DESTINATION_SERVICE_KEY_PATH" doc:"file with a service key of the Destination service as SAP prints it; if set, no other binding is looked for" example:"/var/openfaas/secrets/destination"`
+		BindingRoot      string `env:"SERVICE_BINDING_ROOT" doc:"folder with a folder for each mounted binding; empty: /etc/secrets/sapbtp, if it is there" example:"/bindings"`
+		VCAP             string `env:"VCAP_SERVICES" doc:"bindings as Cloud Foundry gives them: JSON, with secrets" example:"{\"destination\":[…]}"`
+		VCAPPath         string `env:"VCAP_SERVICES_FILE_PATH" doc:"file with the same JSON, read if VCAP_SERVICES is not set" example:"/etc/vcap/services.json"`
 	} `group:"identity"`
 	RolesAnywhere struct {
-		TrustAnchorARN string        `env:"ROLES_ANYWHERE_TRUST_ANCHOR_ARN" doc:"trust anchor whose CA issued the certificate; its region is where the function signs in" example:"arn:aws:rolesanywhere:eu-central-1:111122223333:trust-anchor/11111111-2222-3333-4444-555555555555"`
-		ProfileARN     string        `env:"ROLES_ANYWHERE_PROFILE_ARN" doc:"profile that lists the role" example:"arn:aws:rolesanywhere:eu-central-1:111122223333:profile/66666666-7777-8888-9999-000000000000"`
-		RoleARN        string        `env:"ROLES_ANYWHERE_ROLE_ARN" doc:"role that the function works as" example:"arn:aws:iam::111122223333:role/trustbridge-publish-sns"`
+		TrustAnchorARN string        `env:"ROLES_ANYWHERE_TRUST_ANCHOR_ARN" doc:"trust anchor whose CA issued the certificate; its region is where the function signs in. Empty: the destination's property aws.trustAnchorArn" example:"arn:aws:rolesanywhere:eu-central-1:111122223333:trust-anchor/11111111-2222-3333-4444-555555555555"`
+		ProfileARN     string        `env:"ROLES_ANYWHERE_PROFILE_ARN" doc:"profile that lists the role. Empty: the destination's property aws.profileArn" example:"arn:aws:rolesanywhere:eu-central-1:111122223333:profile/66666666-7777-8888-9999-000000000000"`
+		RoleARN        string        `env:"ROLES_ANYWHERE_ROLE_ARN" doc:"role that the function works as. Empty: the destination's property aws.roleArn" example:"arn:aws:iam::111122223333:role/trustbridge-publish-sns"`
 		SessionName    string        `env:"ROLES_ANYWHERE_SESSION_NAME" doc:"name of the session, for the audit log; the profile must accept session names. Empty: the certificate's serial number" example:"orders-prod"`
 		Duration       time.Duration `env:"ROLES_ANYWHERE_DURATION" doc:"life of a session, 15m to 12h; empty: as the profile says" example:"1h"`
 	} `group:"Roles Anywhere"`
 	AWS struct {
-		Region      string `env:"AWS_REGION" doc:"region of a target whose setting does not name one; else the trust anchor's" example:"eu-central-1"`
+		Region      string `env:"AWS_REGION" doc:"region of a target whose setting does not name one; else the trust anchor's, if ROLES_ANYWHERE_TRUST_ANCHOR_ARN names it" example:"eu-central-1"`
 		CABundle    string `env:"AWS_CA_BUNDLE" doc:"file with the CA certificates to check AWS by, in the place of the system's" example:"/etc/ssl/proxy-ca.pem"`
 		FIPS        bool   `env:"AWS_USE_FIPS_ENDPOINT" default:"false" doc:"true calls the FIPS endpoints of AWS" example:"true"`
 		DualStack   bool   `env:"AWS_USE_DUALSTACK_ENDPOINT" default:"false" doc:"true calls the dual-stack (IPv6) endpoints of AWS" example:"true"`
@@ -84,7 +93,7 @@ func (c *Config) rolesAnywhere() rolesanywhere.Config {
 	}
 	return rolesanywhere.Config{
 		TrustAnchorARN: r.TrustAnchorARN, ProfileARN: r.ProfileARN, RoleARN: r.RoleARN, SessionName: r.SessionName, Duration: r.Duration,
-		Endpoint: endpoint, FIPS: c.AWS.FIPS, DualStack: c.AWS.DualStack,
+		Endpoint: endpoint, FIPS: c.AWS.FIPS, DualStack: c.AWS.DualStack, ARNsFromSource: c.Identity.DestinationName != "",
 	}
 }
 
@@ -112,12 +121,8 @@ func (c *Config) check() []Problem {
 		against(err != nil, "cannot be read: "+quote(path), "AWS_CA_BUNDLE")
 		against(err == nil && !x509.NewCertPool().AppendCertsFromPEM(content), "is "+quote(path)+", which holds no certificate in PEM", "AWS_CA_BUNDLE")
 	}
-	switch c.Auth.Auth {
-	case "", "none":
-	default:
-		problems = append(problems, Problem{Names: []string{"AUTH"}, Reason: "is " + quote(c.Auth.Auth) + "; this version has none only, so let a gateway or the platform decide who may send"})
-	}
-	return append(problems, c.checkRolesAnywhere()...)
+	problems = append(problems, c.checkAuth()...)
+	return slices.Concat(problems, c.checkIdentity(), c.checkRolesAnywhere())
 }
 
 // endpointVariable begins the names of the variables by which the AWS SDK finds the endpoint of one service.
@@ -153,36 +158,6 @@ func (c *Config) checkEndpoints(environment map[string]string) []Problem {
 		if u, err := url.Parse(value); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
 			problems = append(problems, Problem{Names: []string{name}, Reason: "is no URL like https://host"})
 		}
-	}
-	return problems
-}
-
-// checkRolesAnywhere puts the names of our variables to what the identity says of its configuration.
-func (c *Config) checkRolesAnywhere() []Problem {
-	variables := map[string]string{
-		"TrustAnchorARN": "ROLES_ANYWHERE_TRUST_ANCHOR_ARN", "ProfileARN": "ROLES_ANYWHERE_PROFILE_ARN", "RoleARN": "ROLES_ANYWHERE_ROLE_ARN",
-		"SessionName": "ROLES_ANYWHERE_SESSION_NAME", "Duration": "ROLES_ANYWHERE_DURATION", "Endpoint": c.signInVariable(),
-	}
-	byName := make(map[string]setting)
-	for _, s := range settingsOf(c) {
-		byName[s.name] = s
-	}
-	r := c.rolesAnywhere()
-	if r.Endpoint != "" {
-		r.FIPS, r.DualStack = false, false // checkEndpoints names both variables
-	}
-	var problems []Problem
-	for _, p := range rolesanywhere.Validate(r) {
-		name, found := variables[p.Field]
-		if !found {
-			continue // what the program sets itself
-		}
-		s := byName[name]
-		if s.field.String() == "" && p.Field != "Endpoint" {
-			problems = append(problems, s.problem("is not set"))
-			continue
-		}
-		problems = append(problems, Problem{Names: []string{name}, Reason: p.Reason, Purpose: s.doc})
 	}
 	return problems
 }

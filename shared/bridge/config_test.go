@@ -41,7 +41,6 @@ func TestProblems(t *testing.T) {
 		want    []string // each a part of one problem, in order
 	}{
 		"none":                 {nil, nil},
-		"anchor missing":       {map[string]string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN": ""}, []string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN is not set"}},
 		"anchor is a profile":  {map[string]string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN": good()["ROLES_ANYWHERE_PROFILE_ARN"]}, []string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN"}},
 		"other account":        {map[string]string{"ROLES_ANYWHERE_ROLE_ARN": "arn:aws:iam::999922223333:role/x"}, []string{"ROLES_ANYWHERE_ROLE_ARN"}},
 		"session too short":    {map[string]string{"ROLES_ANYWHERE_DURATION": "1m"}, []string{"ROLES_ANYWHERE_DURATION"}},
@@ -63,14 +62,14 @@ func TestProblems(t *testing.T) {
 		"blank source":          {map[string]string{"DEFAULT_SOURCE": " "}, []string{"DEFAULT_SOURCE is"}},
 		"no CA bundle":          {map[string]string{"AWS_CA_BUNDLE": "/no/such/file"}, []string{"AWS_CA_BUNDLE cannot be read"}},
 		"empty CA bundle":       {map[string]string{"AWS_CA_BUNDLE": os.DevNull}, []string{"AWS_CA_BUNDLE is"}},
-		"no binding":            {map[string]string{"DESTINATION_SERVICE_KEY_PATH": ""}, []string{"VCAP_SERVICES and VCAP_SERVICES_FILE_PATH and DESTINATION_SERVICE_KEY_PATH give no one binding"}},
+		"no binding":            {map[string]string{"DESTINATION_SERVICE_KEY_PATH": ""}, []string{"SERVICE_BINDING_ROOT and VCAP_SERVICES and VCAP_SERVICES_FILE_PATH and DESTINATION_SERVICE_KEY_PATH give no one binding"}},
 		"binding and others": {
 			map[string]string{"DESTINATION_SERVICE_KEY_PATH": "", "AUTH": "", "GRACE": "4s", "TARGET": "nowhere"},
-			[]string{"AUTH is not set", "GRACE and DRAIN_DELAY", "TARGET leads nowhere", "VCAP_SERVICES"},
+			[]string{"AUTH is not set", "GRACE and DRAIN_DELAY", "TARGET leads nowhere", "SERVICE_BINDING_ROOT"},
 		},
 		"several bindings": {
 			map[string]string{"DESTINATION_SERVICE_KEY_PATH": "", "VCAP_SERVICES": `{"destination":[{"name":"a","credentials":{}},{"name":"b","credentials":{}}]}`},
-			[]string{"VCAP_SERVICES"},
+			[]string{"SERVICE_BINDING_ROOT"},
 		},
 		"limits that just fit":    {map[string]string{"MAX_EVENT_BYTES": "4MiB", "QUEUE_EVENTS": "100", "QUEUE_BYTES": "4MiB", "GRACE": "5s", "DRAIN_DELAY": "3s"}, nil},
 		"sign-in endpoint":        {map[string]string{"AWS_ENDPOINT_URL_ROLESANYWHERE": "http://aws.example"}, []string{"AWS_ENDPOINT_URL_ROLESANYWHERE"}},

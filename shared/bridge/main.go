@@ -119,8 +119,17 @@ func (f Function) run(ctx context.Context, p process) int {
 func (f Function) configure(config *Config, settings []setting, environment map[string]string) (problems []Problem, warnings []string) {
 	problems = load(settings, environment)
 	misplaced, warnings := checkNames(settings, environment)
+	own := f.Settings.Check()
+	if len(own) == 0 && !slices.ContainsFunc(settingsOf(f.Settings), func(s setting) bool { return names(problems, s.name) }) {
+		own = config.checkRegion(f.Settings.Region())
+	}
 	return merge(append(problems, misplaced...),
-		slices.Concat(config.check(), config.checkEndpoints(environment), f.Settings.Check(), config.findBinding())), warnings
+		slices.Concat(config.check(), config.checkEndpoints(environment), own, config.findBinding())), warnings
+}
+
+// names tells whether one of the problems is about the variable.
+func names(problems []Problem, variable string) bool {
+	return slices.ContainsFunc(problems, func(p Problem) bool { return slices.Contains(p.Names, variable) })
 }
 
 // merge is first and those of second whose variables first does not name already: one report a variable is enough.
