@@ -68,6 +68,11 @@ bench: ## Measure the functions beside plain SDK handlers (Linux, 2 CPUs; BENCH=
 	  $(addprefix ./test/bench/internal/plain-,sns dynamodb lambda nothing)
 	@bin/bench/bench $(BENCH)
 
+.PHONY: check-awscli
+check-awscli: ## Run deploy/aws/create.sh with the real AWS CLI against the stand-in (AWSCLI=/usr/bin/aws for a certain one)
+	@go vet -tags awscli ./test/local/aws
+	@$(ALIVE) "AWS CLI" go test -tags awscli -count 1 -timeout 9m -run '^TestCreateScript$$' -v ./test/local/aws | sed -u '/^ *=== /d'
+
 .PHONY: docs
 docs: ## Make docs/configuration.md from the configuration structs
 	@go test ./shared/bridge ./functions/... -run TestConfigurationDocument -update

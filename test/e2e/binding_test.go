@@ -67,6 +67,7 @@ func TestARNsOfTheDestination(t *testing.T) {
 	if answer := s.send("without"); answer.status != 503 || !strings.Contains(answer.detail, "properties of the destination") {
 		t.Errorf("answer without ARNs = %d %s, want 503 that tells what to correct", answer.status, answer.body)
 	}
+	s.fn.waitFor("event not delivered")
 	for _, text := range []string{"ROLES_ANYWHERE_TRUST_ANCHOR_ARN", "aws.trustAnchorArn", "aws.profileArn", "aws.roleArn"} {
 		if !strings.Contains(s.fn.log(), text) {
 			t.Errorf("the log does not name %s:\n%s", text, s.fn.log())

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,12 +23,14 @@ const (
 	KeyStoreName    = "orders.pem"
 	CommonName      = "trustbridge-orders"
 	policyName      = "publish" // of the template
+	name            = "orders"  // of what the template makes, and of the function
 	alias           = "live"
+	functionRole    = "orders-function"
 )
 
-// Scenario is the one-time set-up of the reference architecture, as it was applied to a stand: a trust anchor of BTP's root;
-// the roles of deploy/aws/template.yaml, which this certificate alone may have; a profile that joins them; a destination with
-// the certificate; and the targets: a topic with a subscribed queue, a table, and a Lambda function.
+// Scenario is the one-time set-up of the reference architecture, as it was applied to a stand: a destination with a
+// certificate; a Lambda function; and all of deploy/aws/template.yaml: a trust anchor of BTP's root, roles that this
+// certificate alone may have, a profile that joins them, and the targets: a topic with a subscribed queue, and a table.
 type Scenario struct {
 	TrustAnchorARN, ProfileARN string
 	// RoleARN is publish-sns's; StoreRoleARN and InvokeRoleARN are the others'.
@@ -39,8 +43,8 @@ type Scenario struct {
 	// Steps are what was done, in order.
 	Steps []Step
 
-	stand *Stand
-	roles map[string]string // :: name in the template → ARN
+	stand      *Stand
+	deployment aws.Deployment
 }
 
 // Step is one step of the set-up.
@@ -60,30 +64,38 @@ type Lambda = aws.FunctionOptions
 func (s *Stand) SetUp(leaf btp.Leaf, function Lambda) (*Scenario, error) {
 	c := &Scenario{stand: s}
 	leaf.CN = CommonName
-	for _, step := range []struct {
-		what string
-		do   func() (string, error)
-	}{
-		{"certificate", func() (string, error) { return c.certify(leaf) }},
-		{"trust anchor", func() (result string, err error) {
-			c.TrustAnchorARN, err = s.AWS.CreateTrustAnchor("btp", s.pki.Root())
-			return "of the CA behind that certificate: " + s.pki.Root().Subject.CommonName, err
-		}},
-		{"targets", func() (string, error) { return c.createTargets(function) }},
-		{"IAM roles", c.createRoles},
-		{"profile", func() (result string, err error) {
-			c.ProfileARN, err = s.AWS.CreateProfile("trustbridge", aws.ProfileOptions{Roles: []string{c.RoleARN, c.StoreRoleARN, c.InvokeRoleARN}})
-			return "trustbridge, joins the anchor and those roles", err
-		}},
-	} {
-		start := time.Now()
-		result, err := step.do()
-		if err != nil {
-			return nil, fmt.Errorf("set up the %s: %w", step.what, err)
-		}
-		c.Steps = append(c.Steps, Step{step.what, result, time.Since(start)})
+	start := time.Now()
+	result, err := c.certify(leaf)
+	if err != nil {
+		return nil, fmt.Errorf("set up the certificate: %w", err)
 	}
+	c.Steps = []Step{{"certificate", result, time.Since(start)}}
+	start = time.Now()
+	if err := c.createFunction(function); err != nil {
+		return nil, fmt.Errorf("set up the Lambda function: %w", err)
+	}
+	made := time.Since(start)
+	if err := c.createStack(); err != nil {
+		return nil, fmt.Errorf("set up what deploy/aws/template.yaml makes: %w", err)
+	}
+	c.Steps = append(c.Steps, []Step{
+		{"trust anchor", "of the CA behind that certificate: " + s.pki.Root().Subject.CommonName, c.took("AWS::RolesAnywhere::TrustAnchor")},
+		{"targets", "topic with a subscribed SQS queue, table, Lambda function: " + name,
+			made + c.took("AWS::SNS::", "AWS::SQS::", "AWS::DynamoDB::", "AWS::Lambda::", "AWS::CloudWatch::")},
+		{"IAM roles", "from deploy/aws/template.yaml, for that certificate alone", c.took("AWS::IAM::")},
+		{"profile", name + ", joins the anchor and those roles", c.took("AWS::RolesAnywhere::Profile")},
+	}...)
 	return c, nil
+}
+
+// took is how long the resources took whose types begin so.
+func (c *Scenario) took(types ...string) (sum time.Duration) {
+	for _, made := range c.deployment.Made {
+		if slices.ContainsFunc(types, func(t string) bool { return strings.HasPrefix(made.Type, t) }) {
+			sum += made.Took
+		}
+	}
+	return sum
 }
 
 // certify makes the certificate and the destination that names it.
@@ -102,53 +114,57 @@ func (c *Scenario) certify(leaf btp.Leaf) (string, error) {
 	return fmt.Sprintf("CN=%s in destination %s, until %s", CommonName, DestinationName, m.Chain[0].NotAfter.UTC().Format(time.DateOnly)), nil
 }
 
-// createTargets makes the topic, with a queue that is subscribed with raw delivery so that attributes arrive as attributes;
-// the table; and the function with its alias.
-func (c *Scenario) createTargets(function Lambda) (result string, err error) {
+// createFunction makes the function with its alias and its execution role, which may do nothing yet.
+func (c *Scenario) createFunction(function Lambda) (err error) {
 	cloud := c.stand.AWS
-	if c.TopicARN, err = cloud.CreateTopic("orders"); err != nil {
-		return "", err
-	}
-	if c.QueueARN, err = cloud.CreateQueue("orders"); err != nil {
-		return "", err
-	}
-	if _, err = cloud.Subscribe(c.TopicARN, c.QueueARN, true); err != nil {
-		return "", err
-	}
-	if c.TableARN, err = cloud.CreateTable("orders", aws.Key{Name: "pk", Type: "S"}); err != nil {
-		return "", err
-	}
 	if function.Path == "" && function.Handler == nil {
 		function.Handler = func(_ context.Context, payload []byte) ([]byte, error) { return payload, nil }
 	}
-	if c.FunctionARN, err = cloud.CreateFunction("orders", function); err != nil {
-		return "", err
+	if function.Role, err = cloud.CreateExecutionRole(functionRole); err != nil {
+		return err
+	}
+	if c.FunctionARN, err = cloud.CreateFunction(name, function); err != nil {
+		return err
 	}
 	_, err = cloud.CreateAlias(c.FunctionARN, alias, "$LATEST")
-	return "topic with a subscribed SQS queue, table, Lambda function: orders", err
+	return err
 }
 
-// createRoles makes the roles of the template that we ship.
-func (c *Scenario) createRoles() (result string, err error) {
-	return "from deploy/aws/template.yaml, for that certificate alone", c.Deploy(deploy.Template)
-}
-
-// Deploy makes the roles of a template in place of those that are there, with the parameters of this scenario. The template
-// has the parameters and the names of roles of deploy/aws/template.yaml, so that the roles' ARNs and the profile stay. After
-// an error there are no roles.
-func (c *Scenario) Deploy(template []byte) error {
-	for _, arn := range c.roles {
-		if err := c.stand.AWS.DeleteRole(arn); err != nil {
-			return err
-		}
+// createStack makes all of the template that we ship.
+func (c *Scenario) createStack() (err error) {
+	if c.deployment, err = c.stand.AWS.LoadTemplate(bytes.NewReader(deploy.Template), c.parameters()); err != nil {
+		return err
 	}
-	d, err := c.stand.AWS.LoadTemplate(bytes.NewReader(template), map[string]string{
-		"TrustAnchorArn": c.TrustAnchorARN, "SubjectLocality": c.stand.BTP.L(), "IssuerCommonNames": c.Material.Chain[1].Subject.CommonName,
+	c.setRoles()
+	out := c.deployment.Outputs
+	c.TrustAnchorARN, c.ProfileARN, c.TopicARN = out["TrustAnchorArn"], out["ProfileArn"], out["TopicArn"]
+	// The outputs are what settings take; these two are named by the same name in the same account and region.
+	c.QueueARN = strings.Replace(c.TopicARN, ":sns:", ":sqs:", 1)
+	c.TableARN = strings.Replace(strings.Replace(c.TopicARN, ":sns:", ":dynamodb:", 1), ":"+name, ":table/"+out["TableName"], 1)
+	return nil
+}
+
+// parameters are those of the template.
+func (c *Scenario) parameters() map[string]string {
+	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.stand.pki.Root().Raw})
+	return map[string]string{
+		"Name": name, "TrustAnchorCertificate": string(root), "SubjectLocality": c.stand.BTP.L(), "IssuerCommonNames": c.Material.Chain[1].Subject.CommonName,
 		"PublishSnsCommonName": CommonName, "StoreDynamodbCommonName": CommonName, "InvokeLambdaCommonName": CommonName,
-		"TopicArn": c.TopicARN, "TableArn": c.TableARN, "FunctionArn": c.FunctionARN, "FunctionAlias": alias,
-	})
-	c.roles = d.Roles
-	c.RoleARN, c.StoreRoleARN, c.InvokeRoleARN = c.roles["PublishSnsRole"], c.roles["StoreDynamodbRole"], c.roles["InvokeLambdaRole"]
+		"FunctionName": name, "FunctionAlias": alias, "FunctionRoleName": functionRole,
+	}
+}
+
+func (c *Scenario) setRoles() {
+	roles := c.deployment.Roles
+	c.RoleARN, c.StoreRoleARN, c.InvokeRoleARN = roles["PublishSnsRole"], roles["StoreDynamodbRole"], roles["InvokeLambdaRole"]
+}
+
+// Deploy makes the roles and policies of a template in place of those that are there, with the parameters of this scenario. The
+// template has the parameters, the other resources and the names of roles of deploy/aws/template.yaml, so that all ARNs and the
+// profile stay. After an error there are no roles.
+func (c *Scenario) Deploy(template []byte) (err error) {
+	c.deployment, err = c.stand.AWS.ReplacePolicies(c.deployment, bytes.NewReader(template), c.parameters())
+	c.setRoles()
 	return err
 }
 
@@ -177,18 +193,18 @@ func (c *Scenario) Role(function string) string {
 
 // Forbid takes the one permission away that a function's role has.
 func (c *Scenario) Forbid(function string) error {
-	name, _ := c.policy(function)
-	return c.stand.AWS.DeleteRolePolicy(c.Role(function), name)
+	policy, _ := c.policy(function)
+	return c.stand.AWS.DeleteRolePolicy(c.Role(function), policy)
 }
 
 // Permit gives it back.
 func (c *Scenario) Permit(function string) error {
-	name, document := c.policy(function)
-	return c.stand.AWS.PutRolePolicy(c.Role(function), name, document)
+	policy, document := c.policy(function)
+	return c.stand.AWS.PutRolePolicy(c.Role(function), policy, document)
 }
 
 // policy is the name and the text of a role's policy, as the template has them.
-func (c *Scenario) policy(function string) (name, text string) {
+func (c *Scenario) policy(function string) (policy, text string) {
 	allow := func(resource string, actions ...string) string {
 		return document(map[string]any{"Effect": "Allow", "Action": actions, "Resource": resource})
 	}

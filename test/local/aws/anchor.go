@@ -21,9 +21,11 @@ const (
 
 // anchor is a trust anchor. Updates replace its slices; they are not changed.
 type anchor struct {
-	certificates []*x509.Certificate
-	disabled     bool
-	revoked      map[string]bool // :: issuer and serial, of the CRL
+	name          string
+	certificates  []*x509.Certificate
+	notifications []anchorNotification
+	disabled      bool
+	revoked       map[string]bool // :: issuer and serial, of the CRL
 }
 
 func (s *Server) arn(service, resource string) string {
@@ -41,14 +43,26 @@ func (s *Server) CreateTrustAnchor(name string, certificates ...*x509.Certificat
 	if err := checkAnchors(certificates); err != nil {
 		return "", fmt.Errorf("create trust anchor %q: %w", name, err)
 	}
-	arn := s.arn(serviceRolesAnywhere, "trust-anchor/"+s.stableID("trust-anchor", name))
+	if len(name) > 255 || !profileName.MatchString(name) {
+		return "", fmt.Errorf("create trust anchor %q: a name has 1 to 255 letters, digits, spaces, - and _", name)
+	}
+	arn := s.anchorARN(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.anchors[arn] != nil {
 		return "", fmt.Errorf("create trust anchor %q: it exists already", name)
 	}
-	s.anchors[arn] = &anchor{certificates: slices.Clone(certificates), revoked: make(map[string]bool)}
+	s.anchors[arn] = &anchor{name: name, certificates: slices.Clone(certificates), revoked: make(map[string]bool)}
 	return arn, nil
+}
+
+func (s *Server) anchorARN(name string) string {
+	return s.arn(serviceRolesAnywhere, "trust-anchor/"+s.stableID("trust-anchor", name))
+}
+
+// DeleteTrustAnchor removes a trust anchor: it signs nobody in, sessions already given out live on.
+func (s *Server) DeleteTrustAnchor(arn string) error {
+	return s.onAnchor(arn, func(*anchor) { delete(s.anchors, arn) })
 }
 
 // UpdateTrustAnchor replaces an anchor's certificates.

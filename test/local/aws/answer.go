@@ -22,6 +22,8 @@ const (
 	serviceLambda        = "lambda"
 	serviceDynamoDB      = "dynamodb"
 	serviceSTS           = "sts"
+	serviceIAM           = "iam"
+	serviceCloudWatch    = "monitoring"
 )
 
 const (
@@ -29,7 +31,11 @@ const (
 	contentJSON10 = "application/x-amz-json-1.0"
 	contentJSON   = "application/json"
 
-	snsNamespace = "http://sns.amazonaws.com/doc/2010-03-31/"
+	snsNamespace        = "http://sns.amazonaws.com/doc/2010-03-31/"
+	cloudWatchNamespace = "http://monitoring.amazonaws.com/doc/2010-08-01/"
+	// serviceSQSQuery is SQS where it answers as XML.
+	serviceSQSQuery = "sqs, query protocol"
+
 	stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
 )
 
@@ -81,6 +87,9 @@ func (s *Server) refuse(c *call, r *refusal) *answer {
 		a.header.Set("Retry-After", strconv.Itoa(int((r.retryAfter + time.Second - 1).Seconds())))
 		a.header.Set("X-Amz-Retry-After", strconv.FormatInt(r.retryAfter.Milliseconds(), 10))
 	}
+	if c.isQuery() && c.claim.Service == serviceSQS && service == serviceSQS {
+		service = serviceSQSQuery
+	}
 	switch service {
 	case serviceRolesAnywhere:
 		a.contentType = contentJSON
@@ -122,8 +131,15 @@ func (s *Server) refuse(c *call, r *refusal) *answer {
 
 // queryNamespace is that of a service's answers in the query protocol.
 func queryNamespace(service string) string {
-	if service == serviceSTS {
+	switch service {
+	case serviceSTS:
 		return stsNamespace
+	case serviceIAM:
+		return iamNamespace
+	case serviceCloudWatch:
+		return cloudWatchNamespace
+	case serviceSQS, serviceSQSQuery:
+		return sqsNamespace
 	}
 	return snsNamespace
 }
@@ -223,8 +239,11 @@ func denied(service, text string) *refusal {
 	if service == serviceDynamoDB {
 		return &refusal{status: http.StatusBadRequest, code: "AccessDeniedException", text: text, namespace: namespaceCoral}
 	}
-	if service == serviceLambda {
+	if service == serviceLambda || service == serviceRolesAnywhere {
 		return &refusal{status: http.StatusForbidden, code: "AccessDeniedException", text: text}
+	}
+	if service == serviceIAM || service == serviceCloudWatch {
+		return &refusal{status: http.StatusForbidden, code: "AccessDenied", text: text}
 	}
 	return &refusal{status: http.StatusForbidden, code: "AuthorizationError", text: text}
 }

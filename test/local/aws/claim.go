@@ -11,7 +11,7 @@ import (
 
 // Call is what a request says it is, before anything of it is proved; faults are matched against it.
 type Call struct {
-	// Service is rolesanywhere, sns, sqs, dynamodb, sts or lambda.
+	// Service is rolesanywhere, sns, sqs, dynamodb, sts, lambda, iam or monitoring, which is CloudWatch.
 	Service string
 	// Action is for example CreateSession, PublishBatch or ReceiveMessage; "" if the request names none.
 	Action string
@@ -42,6 +42,9 @@ func (c *call) readClaim() {
 		}
 		return
 	}
+	if c.readControl() {
+		return
+	}
 	if action, found := strings.CutPrefix(c.Header.Get("X-Amz-Target"), dynamoTarget); found {
 		c.claim.Service, c.claim.Action = serviceDynamoDB, action
 		c.tree, c.treeErr = strictjson.Decode(c.body, dynamoDepth)
@@ -63,8 +66,10 @@ func (c *call) readClaim() {
 	c.form = form{values: values, err: err}
 	c.claim.Action = c.form.text("Action")
 	c.claim.Resource = c.form.text("TopicArn")
-	if c.form.text("Version") == stsVersion {
-		c.claim.Service, c.claim.Resource = serviceSTS, ""
+	if service, other := map[string]string{
+		stsVersion: serviceSTS, iamVersion: serviceIAM, cloudWatchVersion: serviceCloudWatch, sqsVersion: serviceSQS,
+	}[c.form.text("Version")]; other {
+		c.claim.Service, c.claim.Resource = service, c.form.text("QueueUrl")
 	}
 }
 

@@ -49,9 +49,10 @@ func (s *Server) deliver(sub *subscription, n notification) {
 		sub.filtered.Add(1)
 		return
 	}
-	s.mu.RLock()
-	q := s.queues[sub.queueARN]
-	s.mu.RUnlock()
+	q := s.admitting(sub.queueARN, sub.topicARN)
+	if q == nil { // a client's error, which SNS does not try again
+		q = s.admitting(settings.redrive, sub.topicARN)
+	}
 	if q == nil {
 		sub.discarded.Add(1)
 		return
@@ -78,6 +79,16 @@ func (s *Server) deliver(sub *subscription, n notification) {
 		return
 	}
 	q.Send(m, -1)
+}
+
+// admitting is a queue that lets the topic send to it, nil if it does not or is not there.
+func (s *Server) admitting(queueARN, topicARN string) *sqsQueue {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if q := s.queues[queueARN]; q != nil && q.admits(topicARN, s.config.Account) {
+		return q
+	}
+	return nil
 }
 
 // envelope is the JSON that a subscriber without raw delivery gets, its members in the order of AWS.

@@ -46,6 +46,8 @@ func (s *Server) dynamoAction(name string) (dynamoAction, bool) {
 		a.members, a.run = []string{"TableName", "TimeToLiveSpecification"}, s.updateTimeToLive
 	case "DescribeTimeToLive":
 		a.members, a.run = []string{"TableName"}, s.describeTimeToLive
+	case "UpdateContinuousBackups":
+		a.members, a.run = []string{"TableName", "PointInTimeRecoverySpecification"}, s.updateRecovery
 	case "PutItem":
 		a.members, a.run = append(condition, "TableName", "Item"), s.putItem
 	case "DeleteItem":

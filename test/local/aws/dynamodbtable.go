@@ -208,5 +208,31 @@ func (s *Server) describeTimeToLive(c *call, in *dynamoInput) (any, *refusal) {
 	return map[string]any{"TimeToLiveDescription": result}, nil
 }
 
+func (s *Server) updateRecovery(c *call, in *dynamoInput) (any, *refusal) {
+	table := s.table(in)
+	specification := dynamoInput{o: in.object("PointInTimeRecoverySpecification")}
+	in.only("PointInTimeRecoverySpecification", specification.o, "PointInTimeRecoveryEnabled")
+	enabled := specification.flag("PointInTimeRecoveryEnabled")
+	in.also(specification.problem)
+	if in.problem != nil {
+		return nil, in.problem
+	}
+	if r := s.authorizeTable(c, "UpdateContinuousBackups", table); r != nil {
+		return nil, r
+	}
+	if err := s.tables.SetRecovery(table, enabled, s.now()); err != nil {
+		return nil, dynamoRefusal(err)
+	}
+	c.effect = "point-in-time recovery changed"
+	status := "DISABLED"
+	if enabled {
+		status = "ENABLED"
+	}
+	return map[string]any{"ContinuousBackupsDescription": map[string]any{
+		"ContinuousBackupsStatus":        "ENABLED",
+		"PointInTimeRecoveryDescription": map[string]string{"PointInTimeRecoveryStatus": status},
+	}}, nil
+}
+
 // tableOf is the name of the table that an ARN or a name stands for.
 func (s *Server) tableOf(table string) string { return strings.TrimPrefix(table, s.tableARN("")) }

@@ -23,10 +23,12 @@ type subscriptionSettings struct {
 	raw    bool
 	scope  filter.Scope
 	policy *filter.Policy // nil: everything is delivered
+	// redrive is the ARN of the queue that gets what cannot be delivered; "" means that it is lost.
+	redrive string
 }
 
-// SubscribeFiltered subscribes a queue to a topic and returns the subscription's ARN. Errors name what is wrong with the
-// policy.
+// SubscribeFiltered subscribes a queue to a topic, lets the topic send to the queue, whatever its policy says, and returns the
+// subscription's ARN. Errors name what is wrong with the filter policy.
 func (s *Server) SubscribeFiltered(topicARN, queueARN string, o SubscriptionOptions) (string, error) {
 	attributes := map[string]string{"RawMessageDelivery": fmt.Sprint(o.Raw)}
 	if o.FilterPolicy != "" {
@@ -39,6 +41,11 @@ func (s *Server) SubscribeFiltered(topicARN, queueARN string, o SubscriptionOpti
 	var arn string
 	if r == nil {
 		arn, r = s.addSubscription(topicARN, queueARN, settings)
+	}
+	if r == nil {
+		s.mu.RLock()
+		s.queues[queueARN].access.topics.Store(topicARN, true) // addSubscription found it
+		s.mu.RUnlock()
 	}
 	if r != nil {
 		return "", fmt.Errorf("subscribe %s to %s: %s", queueARN, topicARN, r.text)
@@ -60,11 +67,11 @@ func (s *Server) Filtered(subscriptionARN string) int {
 func parseSettings(attributes map[string]string) (*subscriptionSettings, *refusal) {
 	settings := &subscriptionSettings{scope: filter.MessageAttributes}
 	for key := range attributes {
-		if key != "RawMessageDelivery" && key != "FilterPolicy" && key != "FilterPolicyScope" {
+		if key != "RawMessageDelivery" && key != "FilterPolicy" && key != "FilterPolicyScope" && key != "RedrivePolicy" {
 			return nil, standInParameter("subscription attribute %s is not here", key)
 		}
 	}
-	for _, key := range []string{"RawMessageDelivery", "FilterPolicyScope", "FilterPolicy"} { // the policy is read under its scope
+	for _, key := range []string{"RawMessageDelivery", "RedrivePolicy", "FilterPolicyScope", "FilterPolicy"} { // the policy is read under its scope
 		value, there := attributes[key]
 		if !there {
 			continue
@@ -94,6 +101,13 @@ func (o *subscriptionSettings) with(key, value string) (*subscriptionSettings, *
 		}
 		out.raw = value == "true"
 		return &out, nil
+	case "RedrivePolicy":
+		redrive, err := readRedrive(value)
+		if err != nil {
+			return nil, invalidParameter("RedrivePolicy: stand-in: %s", err)
+		}
+		out.redrive = redrive
+		return &out, nil
 	case "FilterPolicyScope":
 		out.scope = filter.Scope(value)
 		if out.scope != filter.MessageAttributes && out.scope != filter.MessageBody {
@@ -120,7 +134,7 @@ func (o *subscriptionSettings) with(key, value string) (*subscriptionSettings, *
 
 // same tells whether a second Subscribe asks for what is there.
 func (o *subscriptionSettings) same(other *subscriptionSettings) bool {
-	if o.raw != other.raw || o.scope != other.scope || (o.policy == nil) != (other.policy == nil) {
+	if o.raw != other.raw || o.redrive != other.redrive || o.scope != other.scope || (o.policy == nil) != (other.policy == nil) {
 		return false
 	}
 	return o.policy == nil || o.policy.String() == other.policy.String()

@@ -128,20 +128,7 @@ func newServer(t testing.TB, c Config) *Server {
 
 func newLab(t *testing.T, c Config) *lab {
 	t.Helper()
-	l := &lab{Server: newServer(t, c)}
-	p := newPipes()
-	server := &http.Server{Handler: l.Server}
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(p) })
-	transport := &http.Transport{DialContext: p.dial}
-	l.client = &http.Client{Transport: whole{transport}}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		if err := server.Close(); err != nil {
-			t.Errorf("close server: %v", err)
-		}
-		serving.Wait()
-	})
+	l := serve(t, newServer(t, c))
 	l.root = testpki.Root("root")
 	l.issuing = l.root.Intermediate("issuing")
 	l.leaf = l.issuing.Leaf("bridge")
@@ -155,6 +142,24 @@ func newLab(t *testing.T, c Config) *lab {
 	l.queueARN = must(l.CreateQueue("orders"))(t)
 	l.subscription = must(l.Subscribe(l.topic, l.queueARN, true))(t)
 	return l
+}
+
+// serve is a stand-in with nothing in it behind an in-memory network.
+func serve(t *testing.T, s *Server) *lab {
+	t.Helper()
+	p := newPipes()
+	server := &http.Server{Handler: s}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(p) })
+	transport := &http.Transport{DialContext: p.dial}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		if err := server.Close(); err != nil {
+			t.Errorf("close server: %v", err)
+		}
+		serving.Wait()
+	})
+	return &lab{Server: s, client: &http.Client{Transport: whole{transport}}}
 }
 
 // must is the value of a call that cannot fail in a sound test.

@@ -123,16 +123,18 @@ func tooMany(reason string) *refusal {
 // lambda answers a request that was signed for Lambda.
 func (s *Server) lambda(c *call) *answer {
 	t, ours, r := s.readInvocation(c.Request)
+	do := s.invokeFunction
+	if !ours {
+		t, ours, r = s.readEventConfig(c.Request)
+		do = s.putEventConfig
+	}
 	if !ours {
 		r = &refusal{status: http.StatusNotFound, code: "UnknownOperationException", text: "stand-in: the request is signed for lambda, but is none of lambda"}
 	}
 	if r != nil {
 		return s.refuse(c, r)
 	}
-	if r := s.authorize(c, "lambda:InvokeFunction", t.qualified()); r != nil {
-		return s.refuse(c, r)
-	}
-	a, r := s.invokeFunction(c, t)
+	a, r := do(c, t)
 	if r != nil {
 		return s.refuse(c, r)
 	}
@@ -142,8 +144,13 @@ func (s *Server) lambda(c *call) *answer {
 // claimInvocation reads what a call of Lambda says it is; false if it is another service's.
 func (s *Server) claimInvocation(c *call) bool {
 	t, ours, _ := s.readInvocation(c.Request) // a claim: what cannot be read is absent
+	action := "Invoke"
+	if !ours {
+		t, ours, _ = s.readEventConfig(c.Request)
+		action = "PutFunctionEventInvokeConfig"
+	}
 	if ours {
-		c.claim = Call{Service: serviceLambda, Action: "Invoke", Resource: t.qualified(), Body: c.body}
+		c.claim = Call{Service: serviceLambda, Action: action, Resource: t.qualified(), Body: c.body}
 	}
 	return ours
 }

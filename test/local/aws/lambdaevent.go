@@ -196,9 +196,7 @@ func (s *Server) giveUp(f *function, e *queuedEvent, condition string, out lambd
 			record.ResponsePayload = out.Payload
 		}
 	}
-	s.mu.RLock()
-	q := s.queues[f.options.OnFailure]
-	s.mu.RUnlock()
+	q := s.destination(f, e.ARN)
 	body := string(marshalJSON(record))
 	if q == nil || len(body) > q.messageBytes() {
 		s.logger.Warn("event lost", slog.String("function", f.arn), slog.String("request_id", e.RequestID), slog.String("condition", condition))

@@ -60,6 +60,8 @@ type FunctionOptions struct {
 	MemoryMB int
 	// Environment are the function's own variables, at most 4 KB.
 	Environment map[string]string
+	// Role is the ARN of its execution role, which must be allowed to send to a destination; "" means one that is allowed all.
+	Role string
 	// OnFailure is the ARN of a standard queue that gets the record of an Event that failed for good; "" means that it is
 	// lost.
 	OnFailure string
@@ -72,6 +74,7 @@ type function struct {
 	slots     chan struct{}               // holds one value for each invocation that runs
 	versions  map[string]*lambda.Function // :: $LATEST and 1, 2, … → environments
 	aliases   map[string]string           // :: alias → version
+	failures  map[string]string           // :: version or alias → ARN of its on-failure destination
 	events    eventQueue
 	runs      runLog
 	gone      chan struct{} // closed by DeleteFunction
@@ -105,6 +108,8 @@ func (s *Server) CreateFunction(name string, o FunctionOptions) (string, error) 
 		err = fmt.Errorf("the stand-in is closed")
 	case s.functions[arn] != nil:
 		err = fmt.Errorf("it exists already")
+	case o.Role != "" && s.roles[o.Role] == nil:
+		err = fmt.Errorf("its Role does not exist")
 	case o.OnFailure != "" && (s.queues[o.OnFailure] == nil || s.queues[o.OnFailure].isFIFO()):
 		err = fmt.Errorf("OnFailure must be the ARN of a standard queue that exists")
 	}
@@ -113,7 +118,7 @@ func (s *Server) CreateFunction(name string, o FunctionOptions) (string, error) 
 	}
 	f := &function{
 		arn: arn, name: name, options: o, slots: make(chan struct{}, o.Concurrency),
-		versions: make(map[string]*lambda.Function), aliases: make(map[string]string), gone: make(chan struct{}),
+		versions: make(map[string]*lambda.Function), aliases: make(map[string]string), failures: make(map[string]string), gone: make(chan struct{}),
 	}
 	f.events.init()
 	f.runs.init()

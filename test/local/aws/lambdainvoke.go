@@ -110,6 +110,9 @@ func clientContext(header string) ([]byte, *refusal) {
 
 // invokeFunction runs a function, or queues the invocation, or says that it could.
 func (s *Server) invokeFunction(c *call, t target) (*answer, *refusal) {
+	if r := s.authorize(c, "lambda:InvokeFunction", t.qualified()); r != nil {
+		return nil, r
+	}
 	f, version, run, r := s.find(t)
 	if r != nil {
 		return nil, r

@@ -23,6 +23,7 @@ var profileName = regexp.MustCompile(`^[A-Za-z0-9 _-]+$`)
 
 type profile struct {
 	ProfileOptions
+	name     string
 	boundary *policy.Document
 }
 
@@ -49,7 +50,8 @@ func (s *Server) CreateProfile(name string, o ProfileOptions) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("create profile %q: %w", name, err)
 	}
-	arn := s.arn(serviceRolesAnywhere, "profile/"+s.stableID("profile", name))
+	p.name = name
+	arn := s.profileARN(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.profiles[arn] != nil {
@@ -57,6 +59,21 @@ func (s *Server) CreateProfile(name string, o ProfileOptions) (string, error) {
 	}
 	s.profiles[arn] = p
 	return arn, nil
+}
+
+func (s *Server) profileARN(name string) string {
+	return s.arn(serviceRolesAnywhere, "profile/"+s.stableID("profile", name))
+}
+
+// DeleteProfile removes a profile; sessions already given out live on.
+func (s *Server) DeleteProfile(arn string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.profiles[arn] == nil {
+		return fmt.Errorf("delete profile %s: it does not exist", arn)
+	}
+	delete(s.profiles, arn)
+	return nil
 }
 
 // UpdateProfile replaces all of a profile's settings.
@@ -67,9 +84,11 @@ func (s *Server) UpdateProfile(arn string, o ProfileOptions) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.profiles[arn] == nil {
+	before := s.profiles[arn]
+	if before == nil {
 		return fmt.Errorf("update profile %s: it does not exist", arn)
 	}
+	p.name = before.name
 	s.profiles[arn] = p
 	return nil
 }

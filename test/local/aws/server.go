@@ -64,6 +64,7 @@ type Server struct {
 	subscriptions map[string]*subscription // :: subscription ARN → subscription
 	queues        map[string]*sqsQueue
 	functions     map[string]*function
+	alarms        map[string]alarmProperties
 	closed        bool
 
 	tables dynamodb.Store
@@ -109,7 +110,7 @@ func New(c Config) *Server {
 	}
 	s.log.most = c.KeepRequests
 	s.keys.init()
-	s.verifier = sigv4.Verifier{Region: c.Region, Lookup: s.keys.lookup}
+	s.verifier = sigv4.Verifier{Region: c.Region, Global: map[string]string{serviceIAM: iamRegion}, Lookup: s.keys.lookup}
 	return s
 }
 
@@ -188,7 +189,7 @@ func (s *Server) answer(c *call) *answer {
 	case len(c.body) > bodyBytesMax:
 		return s.refuse(c, &refusal{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge",
 			text: fmt.Sprintf("stand-in: the body has more than %d bytes", bodyBytesMax)})
-	case c.claim.Service == serviceRolesAnywhere:
+	case c.claim.Service == serviceRolesAnywhere && c.claim.Action == "CreateSession":
 		return s.rolesAnywhere(c)
 	}
 	a, err := s.verifier.Verify(c.Request, c.body, c.started)
@@ -212,6 +213,12 @@ func (s *Server) answer(c *call) *answer {
 		return s.dynamoDB(c)
 	case serviceSTS:
 		return s.sts(c)
+	case serviceRolesAnywhere:
+		return s.trustControl(c)
+	case serviceIAM:
+		return s.iam(c)
+	case serviceCloudWatch:
+		return s.cloudWatch(c)
 	}
 	return s.refuse(c, &refusal{status: http.StatusForbidden, code: "SignatureDoesNotMatch",
 		text: "stand-in: Credential should be scoped to a service that is here"})

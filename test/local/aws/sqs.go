@@ -101,27 +101,14 @@ func (s *Server) sqsAction(name string) (sqsAction, bool) {
 
 // sqs answers a request that was signed for SQS.
 func (s *Server) sqs(c *call) *answer {
+	if c.isQuery() && c.claim.Service == serviceSQS {
+		return s.sqsQuery(c)
+	}
 	action, in, r := s.readSQS(c)
 	if r != nil {
 		return s.refuse(c, r)
 	}
-	resource := s.arn(serviceSQS, in.QueueName)
-	if !action.noQueue {
-		resource = s.queueARN(in.QueueURL)
-	}
-	if r := s.authorize(c, action.permission, resource); r != nil {
-		return s.refuse(c, r)
-	}
-	var q *sqsQueue
-	if !action.noQueue {
-		s.mu.RLock()
-		q = s.queues[resource]
-		s.mu.RUnlock()
-		if q == nil {
-			return s.refuse(c, noSuchQueue())
-		}
-	}
-	result, r := action.run(c, in, q)
+	result, r := s.runSQS(c, action, in)
 	if r != nil {
 		return s.refuse(c, r)
 	}

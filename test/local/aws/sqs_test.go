@@ -228,7 +228,9 @@ func TestQueues(t *testing.T) {
 			{"x.fifo", "VisibilityTimeout", "1", "InvalidParameterValue", "stand-in: the name of a FIFO queue ends in .fifo and FifoQueue is true; of others neither"},
 			{"a b", "VisibilityTimeout", "1", "InvalidParameterValue", "stand-in: a queue's name …"},
 			{"x", "VisibilityTimeout", "43201", "InvalidAttributeValue", "stand-in: VisibilityTimeout must be a number from 0 to 43200"},
-			{"x", "Policy", "{}", "InvalidAttributeName", "stand-in: queue attribute Policy is not here"},
+			{"x", "KmsMasterKeyId", "alias/aws/sqs", "InvalidAttributeName", "stand-in: queue attribute KmsMasterKeyId is not here"},
+			{"x", "Policy", "{}", "InvalidAttributeValue", "stand-in: Policy: read queue policy: Version must be …"},
+			{"x", "SqsManagedSseEnabled", "yes", "InvalidAttributeValue", "stand-in: SqsManagedSseEnabled must be true or false"},
 			{"x", "RedrivePolicy", "{}", "InvalidParameterValue", "stand-in: maxReceiveCount must be from 1 to 1000"},
 			{"x", "RedrivePolicy", `{"deadLetterTargetArn":"x","maxReceiveCount":1}`, "InvalidParameterValue", "stand-in: deadLetterTargetArn …"},
 		} {
@@ -254,7 +256,7 @@ func TestQueues(t *testing.T) {
 		}
 		want := map[string]string{
 			"QueueArn": "arn:aws:sqs:eu-central-1:111122223333:work", "VisibilityTimeout": "5", "RedrivePolicy": redrive, "CreatedTimestamp": "1796126400",
-			"DelaySeconds": "0", "MaximumMessageSize": "1048576", "MessageRetentionPeriod": "345600", "ReceiveMessageWaitTimeSeconds": "0",
+			"DelaySeconds": "0", "MaximumMessageSize": "1048576", "MessageRetentionPeriod": "345600", "ReceiveMessageWaitTimeSeconds": "0", "SqsManagedSseEnabled": "true",
 			"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0", "ApproximateNumberOfMessagesDelayed": "0",
 		}
 		if diff := cmp.Diff(want, got.Attributes); diff != "" {

@@ -26,6 +26,8 @@ type sqsQueue struct {
 	created   time.Time
 	bytes     atomic.Int64 // MaximumMessageSize
 	redrive   atomic.Pointer[string]
+	access    queueAccess
+	encrypted atomic.Bool                  // SqsManagedSseEnabled: by keys that SNS can use
 	fifo      atomic.Pointer[fifoSettings] // nil of a standard queue
 }
 
@@ -131,7 +133,7 @@ func (s *Server) WaitMessages(ctx context.Context, queueARN string, n int) ([]Me
 func defaults() map[string]string {
 	return map[string]string{
 		"VisibilityTimeout": "30", "DelaySeconds": "0", "MaximumMessageSize": "1048576", "MessageRetentionPeriod": "345600",
-		"ReceiveMessageWaitTimeSeconds": "0",
+		"ReceiveMessageWaitTimeSeconds": "0", "SqsManagedSseEnabled": "true",
 	}
 }
 
@@ -179,6 +181,10 @@ func (q *sqsQueue) attributes() map[string]string {
 	out := map[string]string{
 		"VisibilityTimeout": seconds(set.Visibility), "DelaySeconds": seconds(set.Delay), "MessageRetentionPeriod": seconds(set.Retention),
 		"ReceiveMessageWaitTimeSeconds": seconds(set.Wait), "MaximumMessageSize": strconv.Itoa(q.messageBytes()),
+		"SqsManagedSseEnabled": strconv.FormatBool(q.encrypted.Load()),
+	}
+	if text := q.access.text(); text != "" {
+		out["Policy"] = text
 	}
 	if text := q.redrive.Load(); text != nil {
 		out["RedrivePolicy"] = *text
@@ -196,6 +202,11 @@ func (s *Server) configure(q *sqsQueue, attributes map[string]string) *refusal {
 	if r != nil {
 		return r
 	}
+	access, r := q.readAccess(attributes)
+	if r != nil {
+		return r
+	}
+	encrypted := q.encrypted.Load()
 	for key, value := range attributes {
 		if key == "RedrivePolicy" {
 			dead, receives, r := s.parseRedrive(q, value)
@@ -207,7 +218,13 @@ func (s *Server) configure(q *sqsQueue, attributes map[string]string) *refusal {
 		}
 		least, most := 0, 0
 		switch key {
-		case "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit":
+		case "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit", "Policy":
+			continue
+		case "SqsManagedSseEnabled":
+			if value != "true" && value != "false" {
+				return sqsRefusal("InvalidAttributeValue", "", "stand-in: SqsManagedSseEnabled must be true or false")
+			}
+			encrypted = value == "true"
 			continue
 		case "VisibilityTimeout":
 			most = 43_200
@@ -242,6 +259,8 @@ func (s *Server) configure(q *sqsQueue, attributes map[string]string) *refusal {
 	}
 	set.PerGroup = fifo != nil && fifo.scope == dedupGroup
 	q.fifo.Store(fifo)
+	q.access.policy.Store(access)
+	q.encrypted.Store(encrypted)
 	q.Configure(set)
 	q.bytes.Store(int64(size))
 	q.redrive.Store(redrive)
@@ -345,7 +364,7 @@ func (s *Server) queueAttributes(_ *call, in sqsInput, q *sqsQueue) (any, *refus
 			maps.Copy(out, all)
 		case known:
 			out[name] = value
-		case name != "RedrivePolicy":
+		case name != "RedrivePolicy" && name != "Policy":
 			return nil, sqsRefusal("InvalidAttributeName", "", "stand-in: queue attribute "+name+" is not here")
 		}
 	}

@@ -21,14 +21,15 @@ type subscription struct {
 // deliveryQueue is how many notifications wait for a subscription's goroutine.
 const deliveryQueue = 1_000
 
-// Subscribe subscribes a queue to a topic and returns the subscription's ARN. raw delivers the message itself instead of
+// Subscribe subscribes a queue to a topic, lets the topic send to the queue as AWS's console does, and returns the
+// subscription's ARN. raw delivers the message itself instead of
 // the JSON envelope, and its attributes as attributes of the queue's message.
 func (s *Server) Subscribe(topicARN, queueARN string, raw bool) (string, error) {
 	return s.SubscribeFiltered(topicARN, queueARN, SubscriptionOptions{Raw: raw})
 }
 
 // Discarded is how many notifications a subscription could not deliver: raw ones with more than ten attributes, ones above
-// the queue's message size, and ones whose queue is gone. AWS discards these without a word too.
+// the queue's message size, and ones whose queue is gone or does not admit the topic and that no dead-letter queue took. AWS discards these without a word too.
 // Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
 func (s *Server) Discarded(subscriptionARN string) int {
 	s.mu.RLock()
@@ -82,8 +83,15 @@ func (s *Server) subscribe(c *call) (any, *refusal) {
 		return nil, r
 	}
 	protocol, endpoint := c.form.text("Protocol"), c.form.text("Endpoint")
+	if protocol == protocolEmail {
+		if r := s.addEmail(t, endpoint, attributes); r != nil {
+			return nil, r
+		}
+		c.effect = "subscribed, to be confirmed"
+		return struct{ SubscriptionArn string }{"pending confirmation"}, nil
+	}
 	if protocol != serviceSQS {
-		return nil, standInParameter("protocol %q is not here; sqs is", protocol)
+		return nil, standInParameter("protocol %q is not here; sqs and email are", protocol)
 	}
 	if parts := strings.Split(endpoint, ":"); len(parts) != 6 || parts[0] != "arn" || parts[2] != serviceSQS {
 		return nil, invalidParameter("SQS endpoint ARN")
@@ -158,6 +166,12 @@ func (s *Server) listSubscriptions(c *call) (any, *refusal) {
 		}
 		NextToken string `xml:",omitempty"`
 	}{NextToken: next}
+	if next == "" {
+		for _, address := range t.emails {
+			result.Subscriptions.Members = append(result.Subscriptions.Members,
+				member{"PendingConfirmation", s.config.Account, protocolEmail, address, t.arn})
+		}
+	}
 	for _, arn := range page {
 		sub := s.subscriptions[arn]
 		result.Subscriptions.Members = append(result.Subscriptions.Members,
@@ -178,6 +192,9 @@ func (s *Server) subscriptionAttributes(c *call) (any, *refusal) {
 	}
 	if settings.policy != nil {
 		values["FilterPolicy"], values["FilterPolicyScope"] = settings.policy.String(), string(settings.scope)
+	}
+	if settings.redrive != "" {
+		values["RedrivePolicy"] = string(marshalJSON(map[string]string{"deadLetterTargetArn": settings.redrive}))
 	}
 	return attributesResult(values), nil
 }

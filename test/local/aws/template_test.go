@@ -1,304 +1,266 @@
 package aws
 
 import (
-	"context"
 	"crypto/x509"
-	"net/http"
-	"net/http/httptest"
-	"os"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/trustbridge/trustbridge/test/local/aws/internal/testpki"
 )
 
-const (
-	locality = "destination-configuration.cfapps.eu10.hana.ondemand.com/11111111-2222-3333-4444-555555555555"
-	issuerCN = "SAP PKI Certificate Service Client CA"
-	worker   = "arn:aws:lambda:eu-central-1:111122223333:function:worker"
-)
-
-// deployed is the template that we ship.
-func deployed(t *testing.T) string {
-	t.Helper()
-	b, err := os.ReadFile("../../../deploy/aws/template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-// parameters are those of the template, for the lab's resources.
-func (l *lab) parameters() map[string]string {
-	return map[string]string{
-		"TrustAnchorArn": l.anchorARN, "SubjectLocality": locality, "TopicArn": l.topic, "FunctionArn": worker,
-		"TableArn": "arn:aws:dynamodb:eu-central-1:111122223333:table/events",
-	}
-}
-
-// subject is a certificate as SAP issues them.
-func (l *lab) subject(l4, cn, issuer string) (leaf, issuing testpki.Authority) {
-	issuing = l.root.Intermediate(issuer)
-	return issuing.Leaf(cn, func(c *x509.Certificate) { c.Subject.Locality = []string{l4} }), issuing
-}
-
-// askFor asks for a session of a role with a certificate.
-func (l *lab) askFor(t *testing.T, role string, leaf, issuing testpki.Authority) ask {
-	t.Helper()
-	if err := l.UpdateProfile(l.profileARN, ProfileOptions{Roles: []string{role}}); err != nil {
-		t.Fatal(err)
-	}
-	a := l.ask()
-	a.leaf, a.chain, a.members["roleArn"] = leaf, []*x509.Certificate{issuing.Cert}, role
-	return a
-}
-
-// deployedCalls are what each role is for. Each answers "" if the call was allowed, else the error's text.
-func (l *lab) deployedCalls(t *testing.T) map[string]struct {
-	role, cn, output string
-	calls            map[string]func(a ask) string
-} {
-	verdict := func(err error) string {
-		if err == nil {
-			return ""
-		}
-		return err.Error()
-	}
-	type role = struct {
-		role, cn, output string
-		calls            map[string]func(a ask) string
-	}
-	return map[string]role{
-		"publish-sns": {"PublishSnsRole", "trustbridge-publish-sns", "PublishSnsRoleArn", map[string]func(ask) string{
-			"sns:Publish": func(a ask) string {
-				_, err := l.sns(l.credentials(t, a)).PublishBatch(t.Context(), batch(l, "a"))
-				return verdict(err)
-			},
-		}},
-		"store-dynamodb": {"StoreDynamodbRole", "trustbridge-store-dynamodb", "StoreDynamodbRoleArn", map[string]func(ask) string{
-			"dynamodb:PutItem": func(a ask) string {
-				_, err := l.dynamo(l.credentials(t, a)).PutItem(t.Context(), &dynamodb.PutItemInput{TableName: new("events"), Item: row("a", "1")})
-				return verdict(err)
-			},
-			"dynamodb:BatchWriteItem": func(a ask) string {
-				_, err := l.dynamo(l.credentials(t, a)).BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
-					"events": {{PutRequest: &types.PutRequest{Item: row("b", "1")}}},
-				}})
-				return verdict(err)
-			},
-		}},
-		"invoke-lambda": {"InvokeLambdaRole", "trustbridge-invoke-lambda", "InvokeLambdaRoleArn", map[string]func(ask) string{
-			"lambda:InvokeFunction": func(a ask) string { return l.mayDo(t, a, "lambda:InvokeFunction", worker+":live") },
-		}},
-	}
-}
-
-// mayDo asks the evaluator itself whether a session may do an action.
-func (l *lab) mayDo(t *testing.T, a ask, action, resource string) string {
-	t.Helper()
-	keys := l.credentials(t, a)
-	c := &call{Request: httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/", http.NoBody), service: "lambda"}
-	if c.identity = l.keys.identity(keys.AccessKeyID); c.identity == nil {
-		t.Fatal("the session is not known")
-	}
-	if r := l.authorize(c, action, resource); r != nil {
-		return r.text
-	}
-	return ""
-}
-
-// TestDeployedRoles: each role can do what it is for, and neither of the others' work.
+// TestDeployedRoles: each role can do what it is for, for either issuer, and nothing of the others' work; and a neighbour's
+// certificate, from the same authority and with the same name, is refused.
 func TestDeployedRoles(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, l *lab) {
-		l.events(t)
-		d, err := l.LoadTemplate(strings.NewReader(deployed(t)), l.parameters())
-		if err != nil {
-			t.Fatal(err)
-		}
-		roles := l.deployedCalls(t)
-		for name, r := range roles {
-			arn := d.Roles[r.role]
-			if d.Outputs[r.output] != arn || arn != "arn:aws:iam::111122223333:role/trustbridge/"+r.role {
-				t.Errorf("%s: role %s, output %s", name, arn, d.Outputs[r.output])
+		l.works(t)
+		d := l.load(t, deployed(t), parameters(l.root.Cert))
+		for _, f := range functionsDeployed() {
+			if arn := "arn:aws:iam::111122223333:role/trustbridge/" + f.role; d.Outputs[f.output] != arn || d.Roles[f.role] != arn {
+				t.Errorf("%s: role %s, output %s, want %s", f.name, d.Roles[f.role], d.Outputs[f.output], arn)
 			}
 			for _, issuer := range []string{issuerCN, "SAP Cloud Platform Client CA"} {
-				leaf, issuing := l.subject(locality, r.cn, issuer)
-				a := l.askFor(t, arn, leaf, issuing)
-				for other, o := range roles {
-					for action, do := range o.calls {
-						if text := do(a); (text == "") != (other == name) {
-							t.Errorf("%s as %s, certificate from %s = %q", action, name, issuer, text)
+				leaf, issuing := l.subject(locality, f.cn, issuer)
+				for _, other := range functionsDeployed() {
+					for action, do := range other.calls {
+						if err := do(t, l, l.signIn(d.Outputs, f.output, leaf, issuing)); (err == nil) != (other.name == f.name) {
+							t.Errorf("%s as %s, certificate from %s = %v", action, f.name, issuer, err)
 						}
 					}
 				}
-			}
-		}
-		leaf, issuing := l.subject(locality, "trustbridge-invoke-lambda", issuerCN)
-		a := l.askFor(t, d.Roles["InvokeLambdaRole"], leaf, issuing)
-		for _, resource := range []string{worker, worker + ":1", worker + ":live2", strings.Replace(worker, "worker", "other", 1) + ":live"} {
-			if text := l.mayDo(t, a, "lambda:InvokeFunction", resource); text == "" {
-				t.Errorf("lambda:InvokeFunction on %s is allowed, want only the alias", resource)
+				neighbour := issuing.Leaf(f.cn, func(c *x509.Certificate) { c.Subject.Locality = []string{otherPlace} })
+				if r := l.send(t, l.signIn(d.Outputs, f.output, neighbour, issuing)); r.status != 403 || !strings.HasPrefix(r.text, "Unable to assume role") {
+					t.Errorf("%s: a neighbour's certificate = %d %s, want it refused", f.name, r.status, r.text)
+				}
 			}
 		}
 	})
 }
 
-// TestDeployedPoliciesAreLeast: with an action or a resource taken away, what the role is for is denied.
-func TestDeployedPoliciesAreLeast(t *testing.T) {
-	for _, tt := range []struct{ name, role, action, old, changed string }{
-		{"publish", "publish-sns", "sns:Publish", "Action: sns:Publish", "Action: sns:Subscribe"},
-		{"batch", "store-dynamodb", "dynamodb:BatchWriteItem", "- dynamodb:BatchWriteItem\n", "- dynamodb:GetItem\n"},
-		{"put", "store-dynamodb", "dynamodb:PutItem", "- dynamodb:PutItem\n", "- dynamodb:GetItem\n"},
-		{"invoke", "invoke-lambda", "lambda:InvokeFunction", "Action: lambda:InvokeFunction", "Action: lambda:GetFunction"},
-		{"topic", "publish-sns", "sns:Publish", "Resource: !Ref TopicArn", "Resource: !Sub '${TopicArn}2'"},
-		{"table, for batches", "store-dynamodb", "dynamodb:BatchWriteItem", "Resource: !Ref TableArn", "Resource: !Sub '${TableArn}2'"},
-		{"table, for puts", "store-dynamodb", "dynamodb:PutItem", "Resource: !Ref TableArn", "Resource: !Sub '${TableArn}/index/*'"},
-		{"alias", "invoke-lambda", "lambda:InvokeFunction", "'${FunctionArn}:${FunctionAlias}'", "'${FunctionArn}'"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, Config{}, func(t *testing.T, l *lab) {
-				l.events(t)
-				text := deployed(t)
-				if strings.Count(text, tt.old) != 1 {
-					t.Fatalf("%q is in the template %d times, want once", tt.old, strings.Count(text, tt.old))
-				}
-				d, err := l.LoadTemplate(strings.NewReader(strings.Replace(text, tt.old, tt.changed, 1)), l.parameters())
-				if err != nil {
-					t.Fatal(err)
-				}
-				r := l.deployedCalls(t)[tt.role]
-				leaf, issuing := l.subject(locality, r.cn, issuerCN)
-				got := r.calls[tt.action](l.askFor(t, d.Roles[r.role], leaf, issuing))
-				if !strings.Contains(got, "is not authorized to perform: ") || !strings.Contains(got, "because no identity-based policy allows") {
-					t.Errorf("%s = %q, want it denied", tt.action, got)
-				}
-			})
-		})
-	}
+// TestDeployedTargets: the queue hands on what is not taken, and what else the template says of the targets is so.
+func TestDeployedTargets(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, l *lab) {
+		l.works(t)
+		given := parameters(l.root.Cert)
+		given["AlarmEmail"], given["TableSortKey"] = "ops@example.com", "sk"
+		d := l.load(t, deployed(t), given)
+		queue, dead := stackARN("sqs", stack), stackARN("sqs", stack+"-dead-letters")
+		if _, err := l.sns(l.Seed()).Publish(t.Context(), &sns.PublishInput{TopicArn: new(d.Outputs["TopicArn"]), Message: new("poison"), MessageAttributes: attributes("a", "v")}); err != nil {
+			t.Fatal(err)
+		}
+		l.arrived(t, queue, 1)
+		for range 6 {
+			if _, err := l.sqs(l.Seed()).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: new(d.Outputs["QueueUrl"])}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(31 * time.Second)
+		}
+		if m := l.arrived(t, dead, 1)[0]; m.Body != "poison" || m.Attributes["a"].Value != "v" {
+			t.Errorf("after five receives the dead letters have %+v, want the message", m)
+		}
+		table, err := l.tables.Describe(d.Outputs["TableName"], l.now())
+		if err != nil || table.Schema.Hash != (Key{Name: "pk", Type: "S"}) || table.Schema.Range != (Key{Name: "sk", Type: "S"}) || table.TTL != "expires_at" || !table.Recovery || !table.Active {
+			t.Errorf("table = %+v, %v", table, err)
+		}
+		if want := []string{stack + "-certificate-expiry", stack + "-refused-sessions"}; !slices.Equal(l.Alarms(), want) {
+			t.Errorf("Alarms() = %v, want %v", l.Alarms(), want)
+		}
+		if d.Outputs["FunctionArn"] != worker+":live" || d.Outputs["QueueUrl"] != "https://sqs.eu-central-1.amazonaws.com/111122223333/"+stack {
+			t.Errorf("outputs = %v", d.Outputs)
+		}
+	})
 }
 
-// TestDeployedTrust: each pin of each role keeps a certificate out that differs in it alone, and that certificate comes in once
-// the pin is taken away; so none of them is for show. Without one of the three actions nobody comes in.
-func TestDeployedTrust(t *testing.T) {
-	const (
-		anchor   = "              ArnEquals:\n                aws:SourceArn: !Ref TrustAnchorArn\n"
-		local    = "                aws:PrincipalTag/x509Subject/L: !Ref SubjectLocality\n"
-		issuer   = "                aws:PrincipalTag/x509Issuer/CN: !Ref IssuerCommonNames\n"
-		otherL   = "destination-configuration.cfapps.eu10.hana.ondemand.com/99999999-2222-3333-4444-555555555555"
-		noAccess = "Access denied"
-	)
-	for _, role := range []struct{ id, cn, parameter string }{
-		{"PublishSnsRole", "trustbridge-publish-sns", "PublishSnsCommonName"}, {"StoreDynamodbRole", "trustbridge-store-dynamodb", "StoreDynamodbCommonName"}, {"InvokeLambdaRole", "trustbridge-invoke-lambda", "InvokeLambdaCommonName"},
-	} {
-		for _, tt := range []struct {
-			name, pin    string
-			l, cn, under string
-			otherAnchor  bool
-		}{
-			{"anchor", anchor, locality, role.cn, issuerCN, true},
-			{"locality", local, otherL, role.cn, issuerCN, false},
-			{"no locality", local, "", role.cn, issuerCN, false},
-			{"common name", "                aws:PrincipalTag/x509Subject/CN: !Ref " + role.parameter + "\n", locality, role.cn + "2", issuerCN, false},
-			{"issuer", issuer, locality, role.cn, "Another Client CA", false},
-		} {
-			t.Run(role.id+"/"+tt.name, func(t *testing.T) {
-				bubble(t, Config{}, func(t *testing.T, l *lab) {
-					text, before := deployed(t), ""
-					i := strings.Index(text, "  "+role.id+":\n    Type")
-					j := strings.Index(text[max(i, 0):], tt.pin)
-					if i < 0 || j < 0 {
-						t.Fatalf("the template's %s has no %q", role.id, tt.pin)
-					}
-					before, rest := text[:i+j], text[i+j:]
-					leaf, issuing := l.subject(tt.l, tt.cn, tt.under)
-					if tt.l == "" {
-						leaf = issuing.Leaf(tt.cn)
-					}
-					parameters := l.parameters()
-					if tt.otherAnchor {
-						parameters["TrustAnchorArn"] = otherARN
-					}
-					for _, pinned := range []bool{true, false} {
-						if !pinned {
-							text = before + strings.TrimPrefix(rest, tt.pin)
-						}
-						d, err := l.LoadTemplate(strings.NewReader(text), parameters)
-						if err != nil {
-							t.Fatal(err)
-						}
-						got := l.send(t, l.askFor(t, d.Roles[role.id], leaf, issuing))
-						if came := got.status == http.StatusCreated; came == pinned {
-							t.Errorf("CreateSession, pinned: %v = %d %s", pinned, got.status, got.text)
-						}
-						for _, arn := range d.Roles {
-							if err := l.DeleteRole(arn); err != nil {
-								t.Fatal(err)
-							}
-						}
-					}
-				})
-			})
+// TestUndelivered: what a topic may not or cannot send to a queue goes to the dead letters, whole; without them it is lost.
+func TestUndelivered(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, l *lab) {
+		l.works(t)
+		l.load(t, deployed(t), parameters(l.root.Cert))
+		topic, queue, dead := stackARN("sns", stack), stackARN("sqs", stack), stackARN("sqs", stack+"-dead-letters")
+		publish := func(topic string) {
+			if _, err := l.sns(l.Seed()).Publish(t.Context(), &sns.PublishInput{TopicArn: &topic, Message: new("x"), MessageAttributes: attributes("a", "v")}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
 		}
-		for _, action := range []string{"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"} {
-			t.Run(role.id+"/"+action, func(t *testing.T) {
-				bubble(t, Config{}, func(t *testing.T, l *lab) {
-					text := deployed(t)
-					i := strings.Index(text, "  "+role.id+":\n    Type")
-					text = text[:i] + strings.Replace(text[i:], "              - "+action+"\n", "", 1)
-					d, err := l.LoadTemplate(strings.NewReader(text), l.parameters())
-					if err != nil {
-						t.Fatal(err)
-					}
-					leaf, issuing := l.subject(locality, role.cn, issuerCN)
-					if got := l.send(t, l.askFor(t, d.Roles[role.id], leaf, issuing)); got.status != http.StatusForbidden {
-						t.Errorf("CreateSession without %s = %d, want it refused", action, got.status)
-					}
-				})
-			})
+		set := func(policy string) {
+			if _, err := l.sqs(l.Seed()).SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{QueueUrl: l.url(queue), Attributes: map[string]string{"Policy": policy}}); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
+		set("")
+		publish(topic)
+		if m := l.Messages(dead); len(m) != 1 || m[0].Body != "x" || m[0].Attributes["a"].Value != "v" || l.MessageCount(queue) != 0 {
+			t.Errorf("without a policy the dead letters have %+v, want the message", m)
+		}
+		set(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},"Action":"SQS:Send*","Resource":"*","Condition":{"StringEquals":{"aws:SourceAccount":"111122223333"}}}}`)
+		publish(topic)
+		if l.MessageCount(dead) != 1 || l.MessageCount(queue) != 1 {
+			t.Errorf("with another policy %d and %d arrived, want one in the queue", l.MessageCount(queue), l.MessageCount(dead))
+		}
+		// Over the API a subscription needs the queue's policy; the method Subscribe is as the console and lets the topic in.
+		other := must(l.CreateTopic("other"))(t)
+		own := must(l.CreateQueue("own"))(t)
+		out, err := l.sns(l.Seed()).Subscribe(t.Context(), &sns.SubscribeInput{TopicArn: &other, Protocol: new("sqs"), Endpoint: &own, ReturnSubscriptionArn: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		publish(other)
+		if l.MessageCount(own) != 0 || l.Discarded(*out.SubscriptionArn) != 1 {
+			t.Errorf("%d arrived, %d were discarded, want one discarded", l.MessageCount(own), l.Discarded(*out.SubscriptionArn))
+		}
+	})
+}
+
+// TestTrustAnchorRotation: while two roots are there, certificates of either sign in.
+func TestTrustAnchorRotation(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, l *lab) {
+		l.works(t)
+		next := testpki.Root("next")
+		given := parameters(l.root.Cert)
+		given["SecondTrustAnchorCertificate"] = pemOf(next.Cert)
+		d := l.load(t, deployed(t), given)
+		for _, root := range []testpki.Authority{l.root, next, testpki.Root("third")} {
+			l.root = root
+			leaf, issuing := l.subject(locality, "trustbridge-publish-sns", issuerCN)
+			if r := l.send(t, l.signIn(d.Outputs, "PublishSnsRoleArn", leaf, issuing)); (r.status == 201) != (root.Cert.Subject.CommonName != "third") {
+				t.Errorf("a certificate under the root %s = %d %s", root.Cert.Subject.CommonName, r.status, r.text)
+			}
+		}
+	})
+}
+
+// TestWithoutAFunction: without the name of a function nothing is made for invoke-lambda.
+func TestWithoutAFunction(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, l *lab) {
+		given := parameters(l.root.Cert)
+		delete(given, "FunctionName")
+		d := l.load(t, deployed(t), given)
+		want := []string{"ProfileArn", "PublishSnsRoleArn", "QueueUrl", "StoreDynamodbRoleArn", "TableName", "TopicArn", "TrustAnchorArn"}
+		if got := slices.Sorted(maps.Keys(d.Outputs)); !slices.Equal(got, want) || len(d.Roles) != 2 {
+			t.Errorf("outputs %v, roles %v, want %v and two", got, d.Roles, want)
+		}
+	})
 }
 
 func TestLoadTemplateRefuses(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, l *lab) {
+		l.works(t)
 		text := deployed(t)
+		before := l.picture(t, nil)
 		for _, tt := range []struct{ old, changed, says string }{
 			{"MaxSessionDuration: 3600\n", "MaxSessionDuration: 60\n", "not between 1h"},
 			{"              StringEquals:\n", "              IpAddress:\n", `condition operator "IpAddress" is not evaluated`},
 			{"                Action: lambda:InvokeFunction\n", "                Action: lambda\n", `action "lambda"`},
-			{"aws:SourceArn:", "aws:SourceIp:", `condition key "aws:SourceIp" is not evaluated`},
+			{"aws:SourceArn: !GetAtt", "aws:SourceIp: !GetAtt", `condition key "aws:SourceIp" is not evaluated`},
 			{"Path: /trustbridge/\n", "Path: /trust bridge/\n", "a name has 1 to 64"},
-			{"      Path: /trustbridge/\n", "      Path: /trustbridge/\n      ManagedPolicyArns: [x]\n", `"ManagedPolicyArns" is not read`},
+			{"Path: /trustbridge/\n", "Path: trustbridge/\n", "must begin and end with a slash"},
+			{"      Path: /trustbridge/\n", "      Path: /trustbridge/\n      ManagedPolicyArns: [x]\n", `unknown field "ManagedPolicyArns"`},
+			{"      Path: /trustbridge/\n", "      path: /trustbridge/\n", "only "},
+			{"      TopicName: !Ref Name\n", "      TopicName: !Ref Name\n      KmsMasterKeyId: alias/aws/sns\n", `unknown field "KmsMasterKeyId"`},
+			{"Service: sns.amazonaws.com", "Service: s3.amazonaws.com", `principal service "s3.amazonaws.com" is not evaluated`},
+			{"Queues: [!Ref Queue]", "Queues: [!GetAtt Queue.Arn]", "does not exist"},
+			{"maxReceiveCount: 5\n", "maxReceiveCount: 0\n", "maxReceiveCount must be"},
+			{"deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn\n\n", "deadLetterTargetArn: x\n\n", "must be the ARN of a queue"},
+			{"MessageRetentionPeriod: 1209600\n", "MessageRetentionPeriod: 1209601\n", "MessageRetentionPeriod must be"},
+			{"BillingMode: PAY_PER_REQUEST", "BillingMode: PROVISIONED", "BillingMode"},
+			{"{AttributeName: pk, KeyType: HASH}", "{AttributeName: other, KeyType: HASH}", "KeySchema"},
+			{"{AttributeName: pk, AttributeType: S}", "{AttributeName: pk, AttributeType: X}", "the type S, N or B"},
+			{"Qualifier: !Ref FunctionAlias", "Qualifier: other", "doesn't exist"},
+			{"Destination: !GetAtt FailedInvocationsQueue.Arn", "Destination: !GetAtt Queue.Arn", "does not have permissions"},
+			{"Roles: [!Ref FunctionRoleName]", "Roles: [other]", `role "other" does not exist`},
+			{"SourceType: CERTIFICATE_BUNDLE", "SourceType: AWS_ACM_PCA", "AWS_ACM_PCA"},
+			{"Channel: ALL, Threshold: 2}", "Channel: ALL, Threshold: 0}", "1 to 360 days"},
+			{"Event: CA_CERTIFICATE_EXPIRY", "Event: EXPIRY", "notification event"},
+			{"DurationSeconds: 3600", "DurationSeconds: 60", "duration"},
+			{"MetricName: DaysToExpiry", "MetricName: DaysLeft", "DaysLeft"},
+			{"SUM(Failure)", "SUM(Refusals)", "Success or Failure"},
+			{"ComparisonOperator: GreaterThanThreshold", "ComparisonOperator: More", "ComparisonOperator"},
+			{"Period: 300,", "Period: 299,", "multiple of 60"},
+			{"Value: !GetAtt TrustAnchor.TrustAnchorArn}\n      Statistic", "Value: x}\n      Statistic", "there is no trust anchor x"},
+			{"Protocol: sqs", "Protocol: https", "sqs and email are"},
 		} {
 			at := strings.LastIndex(text, tt.old)
 			if at < 0 {
 				t.Fatalf("%q is not in the template", tt.old)
 			}
-			_, err := l.LoadTemplate(strings.NewReader(text[:at]+tt.changed+text[at+len(tt.old):]), l.parameters())
+			_, err := l.LoadTemplate(strings.NewReader(text[:at]+tt.changed+text[at+len(tt.old):]), parameters(l.root.Cert))
 			if err == nil || !strings.Contains(err.Error(), tt.says) || !strings.HasPrefix(err.Error(), "load template: ") {
 				t.Errorf("LoadTemplate with %q = %v, want an error that says %q", tt.changed, err, tt.says)
 			}
 		}
-		for name, value := range map[string]string{"TrustAnchorArn": "x", "TopicArn": l.topic + " ", "TableArn": "events", "FunctionArn": worker + ":live", "SubjectLocality": "", "FunctionAlias": "*"} {
-			p := l.parameters()
+		for name, value := range map[string]string{
+			"Name": "a b", "TrustAnchorCertificate": "x", "SecondTrustAnchorCertificate": "x", "FunctionName": worker, "SubjectLocality": "", "FunctionAlias": "*",
+			"FunctionRoleName": "a/b", "TableTtlAttribute": "", "AlarmEmail": "ops",
+		} {
+			p := parameters(l.root.Cert)
 			p[name] = value
 			if _, err := l.LoadTemplate(strings.NewReader(text), p); err == nil || !strings.Contains(err.Error(), "parameter "+name) {
 				t.Errorf("LoadTemplate with %s = %q: %v, want an error that names it", name, value, err)
 			}
 		}
-		// Nothing was made by any of them, so that all of it can be made now, once.
-		if _, err := l.LoadTemplate(strings.NewReader(text), l.parameters()); err != nil {
-			t.Errorf("LoadTemplate = %v", err)
+		if diff := cmp.Diff(before, l.picture(t, nil)); diff != "" {
+			t.Errorf("what is there after refusals (-before +after):\n%s", diff)
 		}
-		if _, err := l.LoadTemplate(strings.NewReader(text), l.parameters()); err == nil || !strings.Contains(err.Error(), "exists already") {
-			t.Errorf("LoadTemplate again = %v, want an error that says that a role exists", err)
+		l.load(t, text, parameters(l.root.Cert))
+		made := l.picture(t, nil)
+		if _, err := l.LoadTemplate(strings.NewReader(text), parameters(l.root.Cert)); err == nil || !strings.Contains(err.Error(), "already") {
+			t.Errorf("LoadTemplate again = %v, want an error that says that something exists", err)
 		}
-		if _, err := l.sns(l.Seed()).Publish(t.Context(), &sns.PublishInput{TopicArn: &l.topic, Message: new("x")}); err != nil {
-			t.Errorf("Publish = %v", err)
+		if diff := cmp.Diff(made, l.picture(t, nil)); diff != "" {
+			t.Errorf("what is there after the second time (-before +after):\n%s", diff)
+		}
+	})
+}
+
+// TestReplacePolicies: roles and policies are made anew, and all else stays as it is, with what is in it.
+func TestReplacePolicies(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, l *lab) {
+		l.works(t)
+		text, given := deployed(t), parameters(l.root.Cert)
+		d := l.load(t, text, given)
+		whole := l.picture(t, nil)
+		leaf, issuing := l.subject(locality, "trustbridge-publish-sns", issuerCN)
+		publish := functionsDeployed()[0].calls["sns:Publish"]
+		if err := publish(t, l, l.signIn(d.Outputs, "PublishSnsRoleArn", leaf, issuing)); err != nil {
+			t.Fatal(err)
+		}
+		replace := func(old, changed string) error {
+			var err error
+			if strings.Count(text, old) == 0 {
+				t.Fatalf("%q is not in the template", old)
+			}
+			d, err = l.ReplacePolicies(d, strings.NewReader(strings.Replace(text, old, changed, 1)), given)
+			return err
+		}
+		outputs := d.Outputs
+		if err := replace("Action: sns:Publish\n", "Action: sns:Subscribe\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := publish(t, l, l.signIn(outputs, "PublishSnsRoleArn", leaf, issuing)); err == nil {
+			t.Error("Publish without the permission = nil, want it denied")
+		}
+		for _, tt := range [][3]string{
+			{"Action: sns:Publish\n", "Action: sns\n", `action "sns"`}, {"Threshold: 45}", "Threshold: 46}", "resource TrustAnchor: it differs"},
+			{"  AlarmTopic:\n    Type: AWS::SNS::Topic\n    Condition: HasAlarmEmail\n", "  AlarmTopic:\n    Type: AWS::SNS::Topic\n", "resource AlarmTopic: it differs"},
+			{"    Condition: HasFunction\n    Properties:\n      QueueName", "    Condition: HasSortKey\n    Properties:\n      QueueName", "not made under its condition"},
+			{"Resources:\n", "Resource:\n", "is not read"}, {"    Type: AWS::SQS::Queue\n", "    Type: AWS::SQS::Queue\n    Condition: HasSortKey\n", "is not made"},
+		} {
+			if err := replace(tt[0], tt[1]); err == nil || !strings.Contains(err.Error(), tt[2]) || len(d.Roles) != 0 {
+				t.Errorf("ReplacePolicies with %q = %v, roles %v, want an error that says %q", tt[1], err, d.Roles, tt[2])
+			}
+		}
+		if err := replace("Resources:\n", "Resources:\n"); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(whole, l.picture(t, nil)); diff != "" || !maps.Equal(outputs, d.Outputs) || l.MessageCount(stackARN("sqs", stack)) != 2 {
+			t.Errorf("outputs %v, %d messages, what is there (-before +after):\n%s", d.Outputs, l.MessageCount(stackARN("sqs", stack)), diff)
 		}
 	})
 }

@@ -32,6 +32,7 @@ type topic struct {
 	messageBytes  int
 	fifo          *fifoTopic      // nil of a standard topic
 	subscriptions []*subscription // replaced, never changed in place
+	emails        []string        // addresses that have not confirmed, which nobody does here
 }
 
 // CreateTopic makes a standard topic and returns its ARN; that it exists already is no error.

@@ -313,9 +313,12 @@ func TestRequestsKeepTheirKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
-		for more, want := range map[string]int{`,"Password":"p","CSR":"` + text + `"`: 400, `,"CSR":"` + text + `"`: 201} {
-			if status, _, body := s.call(http.MethodPost, certificatesPath, generateBody("csr.pem", "DAYS", 30, more)); status != want {
-				t.Errorf("generate from a request = %d %s, want %d", status, body, want)
+		for _, tc := range []struct {
+			more string
+			want int
+		}{{`,"Password":"p","CSR":"` + text + `"`, 400}, {`,"CSR":"` + text + `"`, 201}} {
+			if status, _, body := s.call(http.MethodPost, certificatesPath, generateBody("csr.pem", "DAYS", 30, tc.more)); status != tc.want {
+				t.Errorf("generate from a request = %d %s, want %d", status, body, tc.want)
 			}
 		}
 		if status, _, _ := s.call(http.MethodPost, certificatesPath, generateBody("csr.p12", "DAYS", 30, `,"CSR":"`+text+`"`)); status != 400 {

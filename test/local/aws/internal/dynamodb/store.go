@@ -120,6 +120,18 @@ func (s *Store) SetTTL(name, attribute string, enabled bool, now time.Time) erro
 	return nil
 }
 
+// SetRecovery turns recovery to a point in time on or off, as it is described; nothing is kept for it.
+func (s *Store) SetRecovery(name string, enabled bool, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.table(name, now)
+	if err != nil {
+		return err
+	}
+	t.recovery = enabled
+	return nil
+}
+
 // Sweep removes the items whose time to live is over, and says how many there were. DynamoDB does so within days.
 func (s *Store) Sweep(name string, now time.Time) (int, error) {
 	s.mu.Lock()

@@ -47,6 +47,8 @@ type Description struct {
 	Items, Bytes int
 	// TTL is the attribute that says when an item ends, "" for none.
 	TTL string
+	// Recovery is true if the table can be put back to a point in time.
+	Recovery bool
 }
 
 // table is a table. The store's lock guards it.
@@ -55,6 +57,7 @@ type table struct {
 	schema          Schema
 	created, active time.Time
 	ttl             string
+	recovery        bool
 	bytes           int
 	entries         map[string]*entry // :: the key's identity → entry
 	sorted          []*entry          // all entries in the table's order; nil while that is not known
@@ -77,7 +80,7 @@ func (s Schema) entry(item Item) *entry {
 func (t *table) describe(now time.Time) Description {
 	return Description{
 		Name: t.name, Schema: t.schema, Created: t.created, Active: !now.Before(t.active),
-		Items: len(t.entries), Bytes: t.bytes, TTL: t.ttl,
+		Items: len(t.entries), Bytes: t.bytes, TTL: t.ttl, Recovery: t.recovery,
 	}
 }
 

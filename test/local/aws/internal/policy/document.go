@@ -105,21 +105,8 @@ func trustStatement(o object) (statement, error) {
 	if s.deny, err = effect(o); err != nil {
 		return statement{}, err
 	}
-	principal, ok := objectOf(o["Principal"])
-	if !ok {
-		return statement{}, fmt.Errorf(`principal must be {"Service": %q}`, TrustService)
-	}
-	if err := principal.only("Service"); err != nil {
-		return statement{}, fmt.Errorf("principal: %w", err)
-	}
-	services, err := principal.strings("Service")
-	if err != nil {
-		return statement{}, fmt.Errorf("principal: %w", err)
-	}
-	for _, service := range services {
-		if service != TrustService {
-			return statement{}, fmt.Errorf("principal service %q is not evaluated; only %s is", service, TrustService)
-		}
+	if err := principal(o, TrustService); err != nil {
+		return statement{}, err
 	}
 	actions, err := o.strings("Action")
 	if err != nil {
@@ -131,8 +118,8 @@ func trustStatement(o object) (statement, error) {
 			return statement{}, fmt.Errorf("action %q is not evaluated; only %s, %s and %s are",
 				action, ActionAssumeRole, ActionTagSession, ActionSetSourceIdentity)
 		}
-		s.actions = append(s.actions, strings.ToLower(action))
 	}
+	s.actions = lower(actions)
 	s.conditions, err = conditions(o, trustOperator, "aws:SourceArn", "aws:SourceAccount", "sts:SourceIdentity", "sts:RoleSessionName")
 	return s, err
 }
@@ -151,30 +138,15 @@ func identityStatement(o object) (statement, error) {
 		return statement{}, err
 	}
 	s.notAction = name == "NotAction"
-	actions, err := o.strings(name)
-	if err != nil {
+	if err := s.readActions(o, name); err != nil {
 		return statement{}, err
-	}
-	for _, action := range actions {
-		if err := checkAction(action); err != nil {
-			return statement{}, err
-		}
-		s.actions = append(s.actions, strings.ToLower(action))
 	}
 	if name, err = o.oneOf("Resource", "NotResource"); err != nil {
 		return statement{}, err
 	}
 	s.notResource = name == "NotResource"
-	resources, err := o.strings(name)
-	if err != nil {
+	if err := s.readResources(o, name); err != nil {
 		return statement{}, err
-	}
-	for _, text := range resources {
-		r, err := parseResource(text)
-		if err != nil {
-			return statement{}, err
-		}
-		s.resources = append(s.resources, r)
 	}
 	s.conditions, err = conditions(o, identityOperator, "aws:PrincipalArn", "aws:PrincipalAccount", "aws:RequestedRegion",
 		"aws:SecureTransport", "aws:CurrentTime", "aws:TokenIssueTime", "dynamodb:EnclosingOperation", leadingKeys)
@@ -194,6 +166,14 @@ func effect(o object) (deny bool, err error) {
 		return true, nil
 	}
 	return false, fmt.Errorf(`element "Effect" must be "Allow" or "Deny"`)
+}
+
+func lower(texts []string) []string {
+	var out []string
+	for _, text := range texts {
+		out = append(out, strings.ToLower(text))
+	}
+	return out
 }
 
 // checkAction refuses what is neither * nor service:Name with wildcards in the name.

@@ -82,6 +82,9 @@ type Key struct {
 type Verifier struct {
 	// Region is the only one taken.
 	Region string
+	// Global are the regions of services that have one of their own; nil means none. Clients that are sent to another endpoint
+	// than AWS's sign for Region all the same: both are taken.
+	Global map[string]string // :: service → region
 	// Lookup finds a key by its id.
 	Lookup func(id string) (Key, bool)
 }
@@ -183,7 +186,7 @@ func (v Verifier) compare(r *http.Request, body []byte, a Authorization, key Key
 	if claimed, there := r.Header["X-Amz-Content-Sha256"]; there && claimed[0] != hash {
 		return mismatch("X-Amz-Content-Sha256 is not the body's hash")
 	}
-	if a.Region != v.Region {
+	if a.Region != v.Region && a.Region != v.Global[a.Service] {
 		return mismatch("the scope's region is not " + v.Region)
 	}
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {

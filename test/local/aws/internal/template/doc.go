@@ -1,8 +1,8 @@
 // Package template reads the part of AWS CloudFormation's templates that deploy/aws uses.
 //
-// [Read] gives the roles with their policies as JSON, and the outputs. Other resources that it knows are names that Ref,
-// Fn::GetAtt and Fn::Sub stand for; their properties are not looked at, but for those that name them.
+// [Read] gives the resources that are to be made, each after those that it refers to, with every function in their properties
+// replaced by its value, and the outputs. What a resource's properties mean is for who makes it, who must know them all.
 //
-// It promises that nothing that could change a role is ignored: an unknown section, resource type, intrinsic function,
-// parameter type, role property or YAML construct is an error that names it, with its line where there is one.
+// It promises that nothing that could change a resource is ignored: an unknown section, resource type, intrinsic function,
+// parameter type, condition or YAML construct is an error that names it, with its line where there is one.
 package template

@@ -11,9 +11,14 @@ import (
 type evaluator struct {
 	names      Names
 	parameters map[string]any // string or []any
+	conditions map[string]bool
 	resources  map[string]resource
-	busy       []string // resources whose names are being made, to find circles
+	busy       []string        // resources whose names are being made, to find circles
+	uses       map[string]bool // resources that were referred to
 }
+
+// noValue is what AWS::NoValue stands for: whatever has it is left out.
+type noValue struct{}
 
 // evaluate replaces intrinsic functions by what they stand for, and gives what encoding/json can write.
 func (e *evaluator) evaluate(v any) (any, error) {
@@ -25,20 +30,26 @@ func (e *evaluator) evaluate(v any) (any, error) {
 	case call:
 		return e.run(v)
 	case []any:
-		list := make([]any, len(v))
-		for i, element := range v {
-			var err error
-			if list[i], err = e.evaluate(element); err != nil {
+		list := make([]any, 0, len(v))
+		for _, element := range v {
+			value, err := e.evaluate(element)
+			if err != nil {
 				return nil, err
+			}
+			if value != any(noValue{}) {
+				list = append(list, value)
 			}
 		}
 		return list, nil
 	case object:
 		o := make(map[string]any, len(v))
 		for _, key := range sortedKeys(v) {
-			var err error
-			if o[key], err = e.evaluate(v[key]); err != nil {
+			value, err := e.evaluate(v[key])
+			if err != nil {
 				return nil, err
+			}
+			if value != any(noValue{}) {
+				o[key] = value
 			}
 		}
 		return o, nil
@@ -90,8 +101,10 @@ func (e *evaluator) run(c call) (any, error) {
 		return v, nil
 	case "Fn::Sub":
 		return e.substitute(c)
+	case "Fn::If":
+		return e.choose(c)
 	}
-	return nil, c.errorf("this function is not read; only Ref, Fn::GetAtt and Fn::Sub are")
+	return nil, c.errorf("this function is not read here; only Ref, Fn::GetAtt, Fn::Sub and Fn::If are")
 }
 
 // reference is what Ref gives: a parameter's value, a pseudo parameter's, or what names a resource.
@@ -106,6 +119,8 @@ func (e *evaluator) reference(name string) (any, error) {
 		return e.names.Account, nil
 	case "AWS::Partition":
 		return e.names.Partition, nil
+	case "AWS::NoValue":
+		return noValue{}, nil
 	}
 	return e.ref(name)
 }
@@ -176,7 +191,7 @@ func (e *evaluator) variable(name string, own map[string]string) (string, error)
 	}
 	s, ok := v.(string)
 	if !ok {
-		return "", fmt.Errorf("%s is a list", name)
+		return "", fmt.Errorf("%s is no text", name)
 	}
 	return s, nil
 }

@@ -24,6 +24,6 @@ Resources:
 `
 	names := template.Names{Partition: "aws", Region: "eu-central-1", Account: "111122223333"}
 	t, err := template.Read(strings.NewReader(text), map[string]string{"Topic": "invoices"}, names)
-	fmt.Println(t.Roles[0].Name, t.Roles[0].Policies["publish"], err)
-	// Output: demo/Publisher {"Statement":{"Action":"sns:Publish","Effect":"Allow","Resource":"arn:aws:sns:*:*:invoices"}} <nil>
+	fmt.Println(t.Resources[0].Type, t.Resources[0].Name, t.Resources[0].Properties["Policies"], err)
+	// Output: AWS::IAM::Role Publisher [map[PolicyDocument:map[Statement:map[Action:sns:Publish Effect:Allow Resource:arn:aws:sns:*:*:invoices]] PolicyName:publish]] <nil>
 }

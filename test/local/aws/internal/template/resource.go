@@ -19,35 +19,57 @@ func (n Names) arn(service, rest string) string {
 
 // The types of resources.
 const (
-	typeRole     = "AWS::IAM::Role"
-	typePolicy   = "AWS::IAM::Policy"
-	typeTopic    = "AWS::SNS::Topic"
-	typeTable    = "AWS::DynamoDB::Table"
-	typeQueue    = "AWS::SQS::Queue"
-	typeFunction = "AWS::Lambda::Function"
-	typeAlias    = "AWS::Lambda::Alias"
-	typeAnchor   = "AWS::RolesAnywhere::TrustAnchor"
-	typeProfile  = "AWS::RolesAnywhere::Profile"
+	typeRole         = "AWS::IAM::Role"
+	typePolicy       = "AWS::IAM::Policy"
+	typeTopic        = "AWS::SNS::Topic"
+	typeSubscription = "AWS::SNS::Subscription"
+	typeTable        = "AWS::DynamoDB::Table"
+	typeQueue        = "AWS::SQS::Queue"
+	typeQueuePolicy  = "AWS::SQS::QueuePolicy"
+	typeEvents       = "AWS::Lambda::EventInvokeConfig"
+	typeAnchor       = "AWS::RolesAnywhere::TrustAnchor"
+	typeProfile      = "AWS::RolesAnywhere::Profile"
+	typeAlarm        = "AWS::CloudWatch::Alarm"
 )
 
 func knownType(kind string) bool {
-	return slices.Contains([]string{typeRole, typePolicy, typeTopic, typeTable, typeQueue, typeFunction, typeAlias, typeAnchor, typeProfile}, kind)
+	return slices.Contains([]string{
+		typeRole, typePolicy, typeTopic, typeSubscription, typeTable, typeQueue, typeQueuePolicy, typeEvents, typeAnchor, typeProfile, typeAlarm,
+	}, kind)
 }
 
 // resource is a resource as it is written.
 type resource struct {
 	kind       string
 	properties object
+	after      []any // DependsOn
+	left       bool  // its condition is false
+}
+
+// made is a resource that another one refers to.
+func (e *evaluator) made(id string) (resource, error) {
+	r, there := e.resources[id]
+	switch {
+	case !there:
+		return r, fmt.Errorf("there is no parameter and no resource %s", id)
+	case r.left:
+		return r, fmt.Errorf("resource %s is not made under its condition", id)
+	}
+	e.uses[id] = true
+	return r, nil
 }
 
 // name is the property that names a resource; without it CloudFormation makes a name up, and the resource's in the template
 // stands for that here.
 func (e *evaluator) name(id string) (string, error) {
 	r := e.resources[id]
-	property := map[string]string{
-		typeRole: "RoleName", typeTopic: "TopicName", typeTable: "TableName", typeQueue: "QueueName",
-		typeFunction: "FunctionName", typeAlias: "Name", typeAnchor: "Name", typeProfile: "Name",
+	property, named := map[string]string{
+		typeRole: "RoleName", typePolicy: "PolicyName", typeTopic: "TopicName", typeTable: "TableName", typeQueue: "QueueName",
+		typeAnchor: "Name", typeProfile: "Name", typeAlarm: "AlarmName",
 	}[r.kind]
+	if !named {
+		return "", nil
+	}
 	v, there := r.properties[property]
 	if !there {
 		return id, nil
@@ -79,19 +101,17 @@ func (e *evaluator) path(id string) (string, error) {
 // ref is what Ref gives for a resource.
 // Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 func (e *evaluator) ref(id string) (string, error) {
-	r, there := e.resources[id]
-	if !there {
-		return "", fmt.Errorf("there is no parameter and no resource %s", id)
+	r, err := e.made(id)
+	if err != nil {
+		return "", err
 	}
 	switch r.kind {
-	case typeRole, typeTable, typeFunction:
+	case typeRole, typeTable:
 		return e.name(id)
 	case typeTopic:
 		return e.attribute(id, "TopicArn")
 	case typeQueue:
 		return e.attribute(id, "QueueUrl")
-	case typeAlias:
-		return e.attribute(id, "AliasArn")
 	case typeAnchor:
 		return e.attribute(id, "TrustAnchorId")
 	case typeProfile:
@@ -102,9 +122,9 @@ func (e *evaluator) ref(id string) (string, error) {
 
 // attribute is what Fn::GetAtt gives for a resource.
 func (e *evaluator) attribute(id, attribute string) (string, error) {
-	r, there := e.resources[id]
-	if !there {
-		return "", fmt.Errorf("there is no resource %s", id)
+	r, err := e.made(id)
+	if err != nil {
+		return "", err
 	}
 	name, err := e.name(id)
 	if err != nil {
@@ -125,17 +145,6 @@ func (e *evaluator) attribute(id, attribute string) (string, error) {
 		return n.arn("sqs", name), nil
 	case typeQueue + ".QueueUrl":
 		return fmt.Sprintf("https://sqs.%s.amazonaws.com/%s/%s", n.Region, n.Account, name), nil
-	case typeFunction + ".Arn":
-		return n.arn("lambda", "function:"+name), nil
-	case typeAlias + ".AliasArn":
-		function, err := e.text(r.properties["FunctionName"])
-		if err != nil {
-			return "", fmt.Errorf("property FunctionName: %w", err)
-		}
-		if prefix := n.arn("lambda", "function:"); len(function) < len(prefix) || function[:len(prefix)] != prefix {
-			function = prefix + function
-		}
-		return function + ":" + name, nil
 	case typeAnchor + ".TrustAnchorId":
 		return n.Stable("trust-anchor", name), nil
 	case typeAnchor + ".TrustAnchorArn":

@@ -1,39 +1,32 @@
 package template
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 )
 
 // bytesMax is the largest template that CloudFormation takes.
 // Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 const bytesMax = 1_000_000
 
-// Role is an AWS::IAM::Role.
-type Role struct {
-	// ID is the resource's name in the template.
-	ID string
-	// Name is the role's with its path in front and no slash at the beginning, path/Name; without a RoleName it is ID.
+// Resource is a resource that is to be made.
+type Resource struct {
+	// ID is its name in the template, Type its type, for example AWS::SNS::Topic.
+	ID, Type string
+	// Name is the property that names it; where a template leaves the name to CloudFormation, it is ID. "" of types without.
 	Name string
-	// MaxSession is how long a session may last; an hour if the template does not say.
-	MaxSession time.Duration
-	// Trust is the trust policy, JSON.
-	Trust string
-	// Policies are the inline policies by name, JSON.
-	Policies map[string]string
+	// Properties are the properties with every function replaced by its value: what encoding/json can write, without those
+	// that are AWS::NoValue.
+	Properties map[string]any
 }
 
 // Template is what a template says.
 type Template struct {
-	// Roles are the roles, sorted by ID.
-	Roles []Role
-	// Outputs are the values of the outputs by name.
+	// Resources are those to be made under the template's conditions, each after all that it refers to.
+	Resources []Resource
+	// Outputs are the values of the outputs by name, without those whose condition is false.
 	Outputs map[string]string
 }
 
@@ -63,25 +56,28 @@ func read(r io.Reader, parameters map[string]string, names Names) (Template, err
 	if !ok {
 		return Template{}, fmt.Errorf("it must be a mapping")
 	}
-	if err := top.only("the template", "AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Resources", "Outputs"); err != nil {
+	if err := top.only("the template", "AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Conditions", "Resources", "Outputs"); err != nil {
 		return Template{}, err
 	}
-	e := evaluator{names: names}
+	e := evaluator{names: names, uses: make(map[string]bool)}
 	if err := e.readParameters(top, parameters); err != nil {
 		return Template{}, err
 	}
-	if e.resources, err = readResources(top); err != nil {
+	if err := e.readConditions(top); err != nil {
+		return Template{}, err
+	}
+	if e.resources, err = e.readResources(top); err != nil {
 		return Template{}, err
 	}
 	var t Template
-	if t.Roles, err = e.roles(); err != nil {
+	if t.Resources, err = e.ordered(); err != nil {
 		return Template{}, err
 	}
 	t.Outputs, err = e.outputs(top)
 	return t, err
 }
 
-func readResources(top object) (map[string]resource, error) {
+func (e *evaluator) readResources(top object) (map[string]resource, error) {
 	list, err := top.part("the template", "Resources")
 	if err != nil {
 		return nil, err
@@ -93,149 +89,100 @@ func readResources(top object) (map[string]resource, error) {
 		if !ok {
 			return nil, fmt.Errorf("%s must be a mapping", what)
 		}
-		if err := o.only(what, "Type", "Properties", "DependsOn", "Metadata", "DeletionPolicy", "UpdateReplacePolicy"); err != nil {
+		if err := o.only(what, "Type", "Condition", "Properties", "DependsOn", "Metadata", "DeletionPolicy", "UpdateReplacePolicy"); err != nil {
 			return nil, err
 		}
-		kind, _ := o["Type"].(string)
-		if !knownType(kind) {
-			return nil, fmt.Errorf("%s: type %q is not read", what, kind)
+		r := resource{}
+		r.kind, _ = o["Type"].(string)
+		if !knownType(r.kind) {
+			return nil, fmt.Errorf("%s: type %q is not read", what, r.kind)
 		}
-		properties, err := o.part(what, "Properties")
-		if err != nil {
+		if r.properties, err = o.part(what, "Properties"); err != nil {
 			return nil, err
 		}
-		resources[id] = resource{kind, properties}
+		if r.left, err = e.leftOut(o); err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		switch after := o["DependsOn"].(type) {
+		case nil:
+		case string:
+			r.after = []any{after}
+		case []any:
+			r.after = after
+		default:
+			return nil, fmt.Errorf("%s: DependsOn must name resources", what)
+		}
+		resources[id] = r
 	}
 	return resources, nil
 }
 
-// roles are the roles with their policies.
-func (e *evaluator) roles() ([]Role, error) {
-	var roles []Role
-	at := make(map[string]int) // :: a role's name as Ref gives it → its place
+// ordered are the resources to be made, each after those that it refers to or depends on.
+func (e *evaluator) ordered() ([]Resource, error) {
+	made := make(map[string]Resource)
+	needs := make(map[string][]string)
 	for _, id := range slices.Sorted(maps.Keys(e.resources)) {
-		if e.resources[id].kind != typeRole {
+		if e.resources[id].left {
 			continue
 		}
-		role, err := e.role(id)
+		r, err := e.resource(id)
 		if err != nil {
 			return nil, fmt.Errorf("resource %s: %w", id, err)
 		}
-		at[role.Name[strings.LastIndex(role.Name, "/")+1:]] = len(roles)
-		roles = append(roles, role)
+		made[id], needs[id] = r, slices.Sorted(maps.Keys(e.uses))
 	}
-	for _, id := range slices.Sorted(maps.Keys(e.resources)) {
-		r := e.resources[id]
-		if r.kind != typePolicy {
-			continue
+	var out []Resource
+	state := make(map[string]int) // :: id → 1 while it is being placed, 2 after
+	var place func(id string) error
+	place = func(id string) error {
+		switch state[id] {
+		case 1:
+			return fmt.Errorf("resource %s: what it refers to refers to it again", id)
+		case 2:
+			return nil
 		}
-		if err := e.attach(r.properties, roles, at); err != nil {
-			return nil, fmt.Errorf("resource %s: %w", id, err)
+		state[id] = 1
+		for _, other := range needs[id] {
+			if err := place(other); err != nil {
+				return err
+			}
+		}
+		state[id] = 2
+		out = append(out, made[id])
+		return nil
+	}
+	for _, id := range slices.Sorted(maps.Keys(made)) {
+		if err := place(id); err != nil {
+			return nil, err
 		}
 	}
-	return roles, nil
+	return out, nil
 }
 
-func (e *evaluator) role(id string) (Role, error) {
-	p := e.resources[id].properties
-	if err := p.only(typeRole, "RoleName", "Path", "Description", "MaxSessionDuration", "AssumeRolePolicyDocument", "Policies", "Tags"); err != nil {
-		return Role{}, err
-	}
-	role := Role{ID: id, MaxSession: time.Hour, Policies: make(map[string]string)}
+// resource evaluates one resource; uses are the resources that it refers to.
+func (e *evaluator) resource(id string) (Resource, error) {
+	r := e.resources[id]
+	clear(e.uses)
 	name, err := e.name(id)
 	if err != nil {
-		return Role{}, err
+		return Resource{}, err
 	}
-	path, err := e.path(id)
+	v, err := e.evaluate(r.properties)
 	if err != nil {
-		return Role{}, err
+		return Resource{}, err
 	}
-	role.Name = strings.TrimPrefix(path, "/") + name
-	if v, there := p["MaxSessionDuration"]; there {
-		seconds, err := e.text(v)
-		if err != nil {
-			return Role{}, err
+	for _, other := range r.after {
+		name, _ := other.(string)
+		target, there := e.resources[name]
+		if !there {
+			return Resource{}, fmt.Errorf("DependsOn: there is no resource %v", other)
 		}
-		n, err := strconv.Atoi(seconds)
-		if err != nil {
-			return Role{}, fmt.Errorf("MaxSessionDuration must be seconds")
-		}
-		role.MaxSession = time.Duration(n) * time.Second
-	}
-	if role.Trust, err = e.document(p, "AssumeRolePolicyDocument"); err != nil {
-		return Role{}, err
-	}
-	policies, ok := p["Policies"].([]any)
-	if _, there := p["Policies"]; there && !ok {
-		return Role{}, fmt.Errorf("list Policies must be a list")
-	}
-	for _, element := range policies {
-		o, ok := element.(object)
-		if !ok {
-			return Role{}, fmt.Errorf("list Policies must hold mappings")
-		}
-		if err := o.only("Policies", "PolicyName", "PolicyDocument"); err != nil {
-			return Role{}, err
-		}
-		if err := e.add(role.Policies, o); err != nil {
-			return Role{}, err
+		if !target.left { // CloudFormation ignores a dependency on what is not made
+			e.uses[name] = true
 		}
 	}
-	return role, nil
-}
-
-// attach gives an AWS::IAM::Policy to its roles.
-func (e *evaluator) attach(p object, roles []Role, at map[string]int) error {
-	if err := p.only(typePolicy, "PolicyName", "PolicyDocument", "Roles"); err != nil {
-		return err
-	}
-	list, ok := p["Roles"].([]any)
-	if !ok || len(list) == 0 {
-		return fmt.Errorf("list Roles must name a role")
-	}
-	for _, element := range list {
-		name, err := e.text(element)
-		if err != nil {
-			return err
-		}
-		i, found := at[name]
-		if !found {
-			return fmt.Errorf("role %q is not in this template", name)
-		}
-		if err := e.add(roles[i].Policies, p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// add adds a policy by its name, which must be new.
-func (e *evaluator) add(policies map[string]string, o object) error {
-	name, err := e.text(o["PolicyName"])
-	if err != nil {
-		return fmt.Errorf("property PolicyName: %w", err)
-	}
-	if _, there := policies[name]; there || name == "" {
-		return fmt.Errorf("property PolicyName: %q is empty or there twice", name)
-	}
-	policies[name], err = e.document(o, "PolicyDocument")
-	return err
-}
-
-// document is a policy as JSON.
-func (e *evaluator) document(o object, name string) (string, error) {
-	if _, ok := o[name].(object); !ok {
-		return "", fmt.Errorf("property %s must be a mapping", name)
-	}
-	v, err := e.evaluate(o[name])
-	if err != nil {
-		return "", fmt.Errorf("property %s: %w", name, err)
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return "", fmt.Errorf("property %s: %w", name, err)
-	}
-	return string(b), nil
+	properties, _ := v.(map[string]any) // an object gives one
+	return Resource{ID: id, Type: r.kind, Name: name, Properties: properties}, nil
 }
 
 func (e *evaluator) outputs(top object) (map[string]string, error) {
@@ -250,8 +197,15 @@ func (e *evaluator) outputs(top object) (map[string]string, error) {
 		if !ok {
 			return nil, fmt.Errorf("%s must be a mapping", what)
 		}
-		if err := o.only(what, "Description", "Value", "Export"); err != nil {
+		if err := o.only(what, "Description", "Value", "Condition"); err != nil {
 			return nil, err
+		}
+		left, err := e.leftOut(o)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		if left {
+			continue
 		}
 		if outputs[name], err = e.text(o["Value"]); err != nil {
 			return nil, fmt.Errorf("%s: %w", what, err)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -21,9 +20,7 @@ const resources = `
   Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: !Sub '${Name}-topic'}}
   Table: {Type: AWS::DynamoDB::Table, Properties: {TableName: !Ref Name, BillingMode: PAY_PER_REQUEST}}
   Queue: {Type: AWS::SQS::Queue}
-  Function: {Type: AWS::Lambda::Function, Properties: {FunctionName: worker}}
-  Alias: {Type: AWS::Lambda::Alias, Properties: {Name: live, FunctionName: !Ref Function}}
-  OtherAlias: {Type: AWS::Lambda::Alias, Properties: {Name: live, FunctionName: !GetAtt Function.Arn}}
+  Absent: {Type: AWS::SNS::Topic, Condition: Never}
   Anchor: {Type: AWS::RolesAnywhere::TrustAnchor, Properties: {Name: sap}, DependsOn: Topic}
   Profile: {Type: AWS::RolesAnywhere::Profile, Properties: {Name: bridge}}
   Role: {Type: AWS::IAM::Role, Properties: {RoleName: bridge, Path: /p/, AssumeRolePolicyDocument: {}}}
@@ -35,9 +32,16 @@ const parameters = `
   Number: {Type: String, Default: 7, AllowedValues: [7, '8']}
 `
 
+const conditions = `
+  Always: !Equals [!Ref Name, orders]
+  Never: !Not [!Condition Always]
+  Both: !And [!Condition Always, !Not [!Condition Never]]
+  Either: {"Fn::Or": [!Condition Never, !Equals [a, b]]}
+`
+
 // template has an output for an expression.
 func outputs(expression string) string {
-	return "Parameters:" + parameters + "Resources:" + resources + "Outputs:\n  O:\n    Value: " + expression + "\n"
+	return "Parameters:" + parameters + "Conditions:" + conditions + "Resources:" + resources + "Outputs:\n  O:\n    Value: " + expression + "\n"
 }
 
 func TestReferences(t *testing.T) {
@@ -48,8 +52,7 @@ func TestReferences(t *testing.T) {
 		`!Ref Topic`: "arn:aws-cn:sns" + arn + "orders-topic", `!GetAtt Topic.TopicArn`: "arn:aws-cn:sns" + arn + "orders-topic", `!GetAtt Topic.TopicName`: "orders-topic",
 		`!Ref Table`: "orders", `!GetAtt Table.Arn`: "arn:aws-cn:dynamodb" + arn + "table/orders", `!GetAtt [Table, Arn]`: "arn:aws-cn:dynamodb" + arn + "table/orders",
 		`!Ref Queue`: "https://sqs.cn-north-1.amazonaws.com/111122223333/Queue", `!GetAtt Queue.Arn`: "arn:aws-cn:sqs" + arn + "Queue", `!GetAtt Queue.QueueName`: "Queue",
-		`!Ref Function`: "worker", `{"Fn::GetAtt": [Function, Arn]}`: "arn:aws-cn:lambda" + arn + "function:worker",
-		`!Ref Alias`: "arn:aws-cn:lambda" + arn + "function:worker:live", `!Ref OtherAlias`: "arn:aws-cn:lambda" + arn + "function:worker:live",
+		`!If [Always, a, !Ref Absent]`: "a", `!If [Never, !Ref Absent, b]`: "b", `!If [Both, a, b]`: "a", `{"Fn::If": [Either, a, !Sub '${Name}']}`: "orders",
 		`!Ref Anchor`: "id-of-trust-anchor-sap", `!GetAtt Anchor.TrustAnchorArn`: "arn:aws-cn:rolesanywhere" + arn + "trust-anchor/id-of-trust-anchor-sap",
 		`!GetAtt Profile.ProfileArn`: "arn:aws-cn:rolesanywhere" + arn + "profile/id-of-profile-bridge", `!Ref Profile`: "id-of-profile-bridge",
 		`!Ref Role`: "bridge", `!GetAtt Role.Arn`: "arn:aws-cn:iam::111122223333:role/p/bridge",
@@ -65,11 +68,12 @@ func TestReferences(t *testing.T) {
 
 func TestExpressionsThatAreRefused(t *testing.T) {
 	for _, tt := range []struct{ expression, says string }{
-		{`!If [A, B, C]`, "Fn::If: this function is not read; only Ref, Fn::GetAtt and Fn::Sub are"}, {`{"Fn::Join": ['', [a, b]]}`, "Fn::Join"}, {`!ImportValue x`, "Fn::ImportValue"},
-		{`{"Fn::Select": [0, [a]]}`, "Fn::Select"}, {`!Split [a, b]`, "Fn::Split"}, {`!Condition A`, "Fn::Condition"}, {`!Base64 x`, "Fn::Base64"},
+		{`!If [A, B, C]`, `Fn::If: there is no condition "A"`}, {`!If [Always, B]`, "a condition and two values"}, {`!If [Always, !Ref Absent, b]`, "resource Absent is not made under its condition"},
+		{`!GetAtt Absent.TopicArn`, "not made under its condition"}, {`!Ref AWS::NoValue`, "text or a number"}, {`!Equals [a, a]`, "Fn::Equals: this function is not read here; only Ref, Fn::GetAtt, Fn::Sub and Fn::If are"}, {`{"Fn::Join": ['', [a, b]]}`, "Fn::Join"}, {`!ImportValue x`, "Fn::ImportValue"},
+		{`{"Fn::Select": [0, [a]]}`, "Fn::Select"}, {`!Split [a, b]`, "Fn::Split"}, {`!Condition Always`, "Condition: this function is not read here"}, {`!Base64 x`, "Fn::Base64"},
 		{`!Ref Nothing`, "no parameter and no resource Nothing"}, {`!Ref AWS::StackName`, "AWS::StackName"}, {`!Ref [a]`, "must be a name"}, {`!GetAtt Nothing.Arn`, "no resource Nothing"},
 		{`!GetAtt Topic.Arn`, "attribute Arn of a resource of type AWS::SNS::Topic"}, {`!GetAtt Topic`, "Resource.Attribute"}, {`!GetAtt [Topic]`, "a resource and an attribute"}, {`{"Fn::GetAtt": Topic.TopicArn}`, "a resource and an attribute"},
-		{`!Sub '${Nothing}'`, "Nothing"}, {`!Sub '${Names}'`, "Names is a list"}, {`!Sub '${Name'`, "not closed"}, {`!Sub ['${A}', {A: x, B: y}]`, "variable B is not used"}, {`!Sub [x]`, "text and a mapping"},
+		{`!Sub '${Nothing}'`, "Nothing"}, {`!Sub '${Names}'`, "Names is no text"}, {`!Sub '${Name'`, "not closed"}, {`!Sub ['${A}', {A: x, B: y}]`, "variable B is not used"}, {`!Sub [x]`, "text and a mapping"},
 		{`!Ref Names`, "text or a number"}, {`[a]`, "text or a number"}, {`{a: b}`, "text or a number"}, {`true`, "text or a number"}, {`{Ref: Name, x: y}`, "Ref must stand alone"}, {``, "!!null"},
 		{`&a x`, "anchors"}, {`{a: x, a: y}`, `key "a" is there twice`}, {`{1: x}`, "plain text"}, {`!!binary aGk=`, "!!binary"}, {`!Ref {a: b}`, "this argument"}, {"x\n---\ny", "second document"},
 		{strings.Repeat("[", 60) + strings.Repeat("]", 60), "nested deeper"},
@@ -111,58 +115,97 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-func TestRoles(t *testing.T) {
-	const text = `
+// TestConditionsThatAreRefused: a condition compares parameters and joins other conditions, and nothing else.
+func TestConditionsThatAreRefused(t *testing.T) {
+	for expression, says := range map[string]string{
+		"x": "it must be one of Fn::Equals", "!Equals [a]": "compares two values", "!Equals a": "must be a list", "!Not [!Condition A, !Condition A]": "with so many conditions",
+		"!And [!Condition A]": "with so many conditions", "!Not [!Condition Other]": `there is no condition "Other"`, "!Not [x]": "it must be one of", "!Condition C": "it needs its own value",
+		"!Or [!Condition C, !Condition A]": "it needs its own value", "!If [A, a, b]": "not read here", "!Equals [!Ref T, x]": "no parameter and no resource T", "!Equals [!GetAtt T.TopicArn, x]": "no resource T", "!Equals [a, [b]]": "text or a number",
+	} {
+		text := "Conditions: {A: !Equals [a, a], C: " + expression + "}\nResources: {T: {Type: AWS::SNS::Topic}}\n"
+		if _, err := Read(strings.NewReader(text), nil, testNames); err == nil || !strings.Contains(err.Error(), "condition C: ") || !strings.Contains(err.Error(), says) {
+			t.Errorf("condition %s = %v, want an error that says %q", expression, err, says)
+		}
+	}
+}
+
+const wholeTemplate = `
 Parameters:
   Issuers: {Type: CommaDelimitedList, Default: 'CA 1, CA 2'}
+  Sorted: {Type: String, Default: ''}
+Conditions:
+  HasSort: !Not [!Equals [!Ref Sorted, '']]
 Resources:
-  A:
-    Type: AWS::IAM::Role
-    Properties:
-      AssumeRolePolicyDocument:
-        Version: 2012-10-17
-        Statement: [{Effect: Allow, Condition: {StringEquals: {k: !Ref Issuers}, Bool: {b: true}}}]
   B:
     Type: AWS::IAM::Role
     Properties:
       RoleName: Bridge
       Path: /x/y/
       MaxSessionDuration: 7200
-      AssumeRolePolicyDocument: {Version: '2012-10-17'}
+      AssumeRolePolicyDocument: {Version: 2012-10-17, Statement: [{k: !Ref Issuers, Bool: {b: true}}]}
       Policies: [{PolicyName: p, PolicyDocument: {Resource: !GetAtt T.Arn}}]
-  More:
+  A:
     Type: AWS::IAM::Policy
-    Properties: {PolicyName: q, PolicyDocument: {N: 1}, Roles: [!Ref A, Bridge]}
-  T: {Type: AWS::DynamoDB::Table}
+    DependsOn: [C, Left]
+    Properties: {PolicyName: q, PolicyDocument: {N: 1.50}, Roles: [!Ref B]}
+  T:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      Keys: [pk, !If [HasSort, !Ref Sorted, !Ref AWS::NoValue]]
+      Left: !If [HasSort, x, !Ref AWS::NoValue]
+  C: {Type: AWS::SNS::Topic}
+  Left: {Type: AWS::SQS::Queue, Condition: HasSort}
+Outputs:
+  There: {Value: !Ref C}
+  Left: {Value: !Ref Left, Condition: HasSort}
 `
-	got, err := Read(strings.NewReader(text), nil, testNames)
-	if err != nil {
-		t.Fatal(err)
+
+func TestResources(t *testing.T) {
+	read := func(sorted string) (out []string, outputs []string) {
+		t.Helper()
+		got, err := Read(strings.NewReader(wholeTemplate), map[string]string{"Sorted": sorted}, testNames)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range got.Resources {
+			text, err := json.Marshal(r.Properties)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, r.ID+" "+r.Type+" "+r.Name+" "+string(text))
+		}
+		return out, slices.Sorted(maps.Keys(got.Outputs))
 	}
-	want := []Role{
-		{ID: "A", Name: "A", MaxSession: time.Hour, Policies: map[string]string{"q": `{"N":1}`},
-			Trust: `{"Statement":[{"Condition":{"Bool":{"b":true},"StringEquals":{"k":["CA 1","CA 2"]}},"Effect":"Allow"}],"Version":"2012-10-17"}`},
-		{ID: "B", Name: "x/y/Bridge", MaxSession: 2 * time.Hour, Trust: `{"Version":"2012-10-17"}`,
-			Policies: map[string]string{"p": `{"Resource":"arn:aws-cn:dynamodb:cn-north-1:111122223333:table/T"}`, "q": `{"N":1}`}},
+	const role = `B AWS::IAM::Role Bridge {"AssumeRolePolicyDocument":{"Statement":[{"Bool":{"b":true},"k":["CA 1","CA 2"]}],"Version":"2012-10-17"},"MaxSessionDuration":7200,"Path":"/x/y/",` +
+		`"Policies":[{"PolicyDocument":{"Resource":"arn:aws-cn:dynamodb:cn-north-1:111122223333:table/T"},"PolicyName":"p"}],"RoleName":"Bridge"}`
+	const policy, topic = `A AWS::IAM::Policy q {"PolicyDocument":{"N":1.50},"PolicyName":"q","Roles":["Bridge"]}`, `C AWS::SNS::Topic C {}`
+	got, outputs := read("")
+	want := []string{`T AWS::DynamoDB::Table T {"Keys":["pk"]}`, role, topic, policy}
+	if diff := cmp.Diff(want, got); diff != "" || !slices.Equal(outputs, []string{"There"}) {
+		t.Errorf("outputs %v, resources (-want +got):\n%s", outputs, diff)
 	}
-	if diff := cmp.Diff(want, got.Roles); diff != "" {
-		t.Errorf("Roles (-want +got):\n%s", diff)
+	got, outputs = read("sk")
+	want = []string{`T AWS::DynamoDB::Table T {"Keys":["pk","sk"],"Left":"x"}`, role, topic, `Left AWS::SQS::Queue Left {}`, policy}
+	if diff := cmp.Diff(want, got); diff != "" || !slices.Equal(outputs, []string{"Left", "There"}) {
+		t.Errorf("outputs %v, resources (-want +got):\n%s", outputs, diff)
 	}
+}
+
+func TestTemplatesThatAreRefused(t *testing.T) {
 	for _, tt := range []struct{ old, new, says string }{
-		{"RoleName: Bridge", "RoleName: Bridge\n      ManagedPolicyArns: [x]", `"ManagedPolicyArns" is not read`}, {"RoleName: Bridge", "PermissionsBoundary: x", `"PermissionsBoundary"`},
-		{"Path: /x/y/", "Path: x", "slash"}, {"MaxSessionDuration: 7200", "MaxSessionDuration: x", "MaxSessionDuration"}, {"AssumeRolePolicyDocument: {Version: '2012-10-17'}", "AssumeRolePolicyDocument: x", "AssumeRolePolicyDocument"},
-		{"      AssumeRolePolicyDocument: {Version: '2012-10-17'}\n", "", "AssumeRolePolicyDocument"}, {"PolicyName: p,", "", "PolicyName"}, {"PolicyName: p,", "PolicyName: q,", "there twice"},
-		{"PolicyName: p,", "PolicyName: p, X: y,", `"X"`}, {"Policies: [", "Policies: [x, ", "mappings"}, {"Roles: [!Ref A, Bridge]", "Roles: [Other]", `"Other" is not in this template`},
-		{"Roles: [!Ref A, Bridge]", "Users: [x]", `"Users"`}, {"Roles: [!Ref A, Bridge]", "Roles: []", "must name a role"}, {"Type: AWS::DynamoDB::Table", "Type: AWS::S3::Bucket", `resource T: type "AWS::S3::Bucket" is not read`},
-		{"{Type: AWS::DynamoDB::Table}", "{Type: AWS::DynamoDB::Table, Condition: X}", `resource T: "Condition" is not read`}, {"{Type: AWS::DynamoDB::Table}", "x", "must be a mapping"},
-		{"{Type: AWS::DynamoDB::Table}", "{Type: AWS::DynamoDB::Table, Properties: {TableName: !Ref T}}", "needs its own name"}, {"Resources:", "Conditions: {}\nResources:", `"Conditions" is not read`},
-		{"Resources:", "Transform: x\nResources:", `"Transform"`}, {"Resources:", "Outputs: {O: {Value: x, Condition: y}}\nResources:", `"Condition"`}, {"Resources:", "Outputs: {O: x}\nResources:", "output O"},
-		{"!GetAtt T.Arn", "!GetAtt T.StreamArn", "StreamArn"}, {"{N: 1}", "{N: !If [x]}", "Fn::If"}, {"{N: 1}", "{N: ~}", "!!null"},
+		{"!GetAtt T.Arn}}]", "!GetAtt B.Arn}}]", "refers to it again"}, {"Type: AWS::DynamoDB::Table", "Type: AWS::S3::Bucket", `resource T: type "AWS::S3::Bucket" is not read`},
+		{"Condition: HasSort}\nOutputs", "Condition: X}\nOutputs", `resource Left: there is no condition "X"`}, {"{Type: AWS::SNS::Topic}", "x", "must be a mapping"},
+		{"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, Properties: {TopicName: !Ref C}}", "needs its own name"}, {"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, DependsOn: A}", "refers to it again"},
+		{"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, DependsOn: D}", "there is no resource D"}, {"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, DependsOn: {}}", "DependsOn must name"},
+		{"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, Properties: {x: !GetAtt C.TopicArn}}", "refers to it again"}, {"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, CreationPolicy: x}", `"CreationPolicy" is not read`},
+		{"Resources:", "Transform: x\nResources:", `"Transform"`}, {"Resources:", "Rules: {}\nResources:", `"Rules"`}, {"Value: !Ref C}", "Value: !Ref C, Export: x}", `"Export"`},
+		{"{Value: !Ref C}", "x", "output There"}, {"{Value: !Ref Left, Condition: HasSort}", "{Value: !Ref Left}", "not made under its condition"}, {"{Value: !Ref Left, Condition: HasSort}", "{Value: x, Condition: y}", `no condition "y"`},
+		{"!GetAtt T.Arn", "!GetAtt T.StreamArn", "StreamArn"}, {"{N: 1.50}", "{N: !Join [x]}", "Fn::Join"}, {"{N: 1.50}", "{N: ~}", "!!null"}, {"Conditions:\n  HasSort: !Not [!Equals [!Ref Sorted, '']]\n", "Conditions: []\n", "mapping"},
 	} {
-		if !strings.Contains(text, tt.old) {
+		if !strings.Contains(wholeTemplate, tt.old) {
 			t.Fatalf("%q is not in the template", tt.old)
 		}
-		_, err := Read(strings.NewReader(strings.Replace(text, tt.old, tt.new, 1)), nil, testNames)
+		_, err := Read(strings.NewReader(strings.Replace(wholeTemplate, tt.old, tt.new, 1)), nil, testNames)
 		if err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("with %q = %v, want an error that says %q", tt.new, err, tt.says)
 		}
@@ -176,12 +219,14 @@ Resources:
 	}
 }
 
-// FuzzRead: whatever is read, roles have names and documents that are JSON objects.
+// FuzzRead: whatever is read, its resources are what encoding/json can write, in an order that has none twice.
 func FuzzRead(f *testing.F) {
 	f.Add(outputs("!Sub '${Name}'"))
+	f.Add(wholeTemplate)
 	f.Add("Resources: {R: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {a: !GetAtt R.Arn}}}}")
 	f.Add("a: &x [*x]")
 	f.Add("Resources: {R: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref R}}}\nOutputs: {O: {Value: !Ref R}}")
+	f.Add("Conditions: {A: !Condition B, B: !Condition A}\nResources: {R: {Type: AWS::SNS::Topic, Condition: A}}")
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := Read(strings.NewReader(text), nil, testNames)
 		if err != nil {
@@ -190,12 +235,12 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		for _, r := range got.Roles {
-			for _, document := range append(slices.Collect(maps.Values(r.Policies)), r.Trust) {
-				if !json.Valid([]byte(document)) || document[0] != '{' {
-					t.Errorf("Read(%q): role %s has the document %s", text, r.ID, document)
-				}
+		seen := make(map[string]bool)
+		for _, r := range got.Resources {
+			if _, err := json.Marshal(r.Properties); err != nil || seen[r.ID] || !knownType(r.Type) {
+				t.Errorf("Read(%q): resource %s: %v, or it is there twice or of type %q", text, r.ID, err, r.Type)
 			}
+			seen[r.ID] = true
 		}
 	})
 }

@@ -126,7 +126,7 @@ func mapping(n *yaml.Node, depth int) (any, error) {
 // short is an intrinsic function in its short form, !Name argument.
 func short(n *yaml.Node, depth int) (any, error) {
 	name := strings.TrimPrefix(n.Tag, "!")
-	if name != "Ref" {
+	if name != "Ref" && name != "Condition" {
 		name = "Fn::" + name
 	}
 	plain := *n
