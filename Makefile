@@ -28,8 +28,8 @@ demo: build ## Run the whole path on this machine, without any account (ONCE=1: 
 	@bin/demo $(if $(ONCE),-once)
 
 .PHONY: build
-build: ## Build the functions, the local stand-in and the demo into bin/
-	@$(ALIVE) "build" go build -o bin/ $(addprefix ./functions/,$(FUNCTIONS)) ./test/local/cmd/local ./test/demo
+build: ## Build the functions, trustbridge, the local stand-in and the demo into bin/
+	@$(ALIVE) "build" go build -o bin/ $(addprefix ./functions/,$(FUNCTIONS)) ./cmd/trustbridge ./test/local/cmd/local ./test/demo
 	@$(ALIVE) "build" go build -tags lambda.norpc -o bin/ ./test/local/cmd/lambda-echo
 
 .PHONY: check

@@ -44,6 +44,10 @@ var rooms = map[string]struct {
 	"shared/keystore":      {},
 	"shared/binding":       {},
 	"shared/telemetry":     {},
+	// The operator's tool.
+	"cmd/trustbridge": {may: []string{
+		"cmd/trustbridge/internal/", "deploy/aws", "shared/binding", "shared/destination", "shared/keystore", "shared/rolesanywhere", "shared/telemetry",
+	}},
 	// How it ships.
 	"deploy/aws": {},
 	"deploy/btp": {},
@@ -61,7 +65,7 @@ var rooms = map[string]struct {
 	"test/local/cmd/local":       {may: []string{"test/local", "test/local/aws", "test/local/btp"}},
 	"test/local/cmd/lambda-echo": {aws: true},
 	"test/bench":                 {may: []string{"test/bench/internal/", "test/local/btp"}, aws: true},
-	"test/demo":                  {may: []string{"test/local"}, aws: true},
+	"test/demo":                  {may: []string{"deploy/btp", "test/local", "test/local/btp/senders"}, aws: true},
 	"test":                       {},
 	"test/e2e":                   {},
 }

@@ -1,0 +1,11 @@
+# What create.sh is called with: the parameters of template.yaml, but for TrustAnchorCertificate,
+# which is in trust-anchor.pem.
+Name='trustbridge-prod'
+SubjectLocality='destination-configuration.cfapps.xx10.test.example/6b0f2e94-7c1d-4a58-9e33-d20c84f5a716'
+IssuerCommonNames='Test PKI Certificate Service Client CA'
+PublishSnsCommonName='trustbridge-publish-sns'
+StoreDynamodbCommonName='trustbridge-orders'
+InvokeLambdaCommonName='trustbridge-invoke-lambda'
+FunctionName=''
+FunctionAlias='live'
+FunctionRoleName=''
