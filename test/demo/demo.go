@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,14 +18,17 @@ import (
 
 // demo is one run.
 type demo struct {
-	out         io.Writer
-	bin, folder string
-	standIn     *child
-	functions   []*child
-	description local.Description
-	url         map[string]string // :: function → where it listens
-	sent        []string          // ids of the events that SNS has
-	proofs      int
+	out             io.Writer
+	bin, folder     string
+	standIn         *child
+	functions       []*child
+	description     local.Description
+	environments    map[string][]string // :: function → what it starts with
+	queueURL, table string
+	url             map[string]string // :: function → where it listens
+	address         string            // of the function that was started last
+	sent            []string          // ids of the events that SNS has
+	proofs          int
 }
 
 // say prints text, and what it took behind it.
@@ -44,28 +48,6 @@ func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
 }
 
-// startStandIn starts SAP BTP and AWS, with the set-up of phases 1 to 3.
-func (d *demo) startStandIn(ctx context.Context) error {
-	var err error
-	if d.standIn, err = startChild(ctx, "the stand-in", filepath.Join(d.bin, "local"), []string{"-folder", d.folder, "-lambda", filepath.Join(d.bin, "lambda-echo")}, nil, false); err != nil {
-		return err
-	}
-	d.say("\nStarting the stand-in of SAP BTP and AWS; it makes a certificate with an RSA 4096 key first …", "")
-	if err := d.standIn.next(ctx, `"environments"`, &d.description); err != nil {
-		return err
-	}
-	d.say("\nSet-up, once, by an administrator", "")
-	numbers := map[string]int{"trust anchor": 1, "IAM roles": 2, "profile": 3}
-	for _, s := range d.description.Steps {
-		if n := numbers[s.What]; n > 0 {
-			d.phase(n, s.What, s.Result, s.Took)
-		} else {
-			d.say(fmt.Sprintf("     %-20s %s", s.What, s.Result), milliseconds(s.Took))
-		}
-	}
-	return nil
-}
-
 // signedIn is the function's log line for a new session.
 type signedIn struct {
 	ValidUntil time.Time     `json:"valid_until"`
@@ -76,7 +58,7 @@ type signedIn struct {
 // startFunction starts a function and waits until it has signed in.
 func (d *demo) startFunction(ctx context.Context, name string, settings ...string) (session signedIn, ready, total time.Duration, err error) {
 	start := time.Now()
-	f, err := startChild(ctx, name, filepath.Join(d.bin, name), nil, append(d.description.Environments[name], settings...), true)
+	f, err := startChild(ctx, name, filepath.Join(d.bin, name), nil, slices.Concat(d.environments[name], settings), true)
 	if err != nil {
 		return session, 0, 0, err
 	}
@@ -85,7 +67,10 @@ func (d *demo) startFunction(ctx context.Context, name string, settings ...strin
 	if err := f.next(ctx, `"msg":"listening"`, &listening); err != nil {
 		return session, 0, 0, err
 	}
-	d.url[name] = "http://" + listening.Address + "/"
+	d.address = listening.Address
+	if d.url[name] == "" {
+		d.url[name] = "http://" + d.address + "/"
+	}
 	ready = time.Since(start)
 	err = f.next(ctx, `"msg":"signed in to aws"`, &session)
 	return session, ready, time.Since(start), err
@@ -93,6 +78,10 @@ func (d *demo) startFunction(ctx context.Context, name string, settings ...strin
 
 // publish shows publish-sns in full: phases 4 to 8.
 func (d *demo) publish(ctx context.Context) error {
+	before, err := d.requests(ctx)
+	if err != nil {
+		return err
+	}
 	session, ready, total, err := d.startFunction(ctx, "publish-sns")
 	if err != nil {
 		return err
@@ -103,12 +92,12 @@ func (d *demo) publish(ctx context.Context) error {
 	}
 	d.say("\nRun time: publish-sns", "")
 	d.say("     listens and is ready at "+d.url["publish-sns"], milliseconds(ready))
-	for _, r := range requests.BTP {
+	for _, r := range requests.BTP[len(before.BTP):] {
 		what := map[string]string{"token": "token for the client of the binding", "find": "destination " + r.Name + " with certificate and key"}[r.Call]
 		d.phase(4, "Destination service", fmt.Sprintf("%s: %d", what, r.Status), r.Duration)
 	}
 	d.phase(5, "application signs", session.Algorithm+" over CreateSession", session.Signing)
-	for _, r := range requests.AWS {
+	for _, r := range requests.AWS[len(before.AWS):] {
 		if r.Action == "CreateSession" {
 			d.phase(6, "Roles Anywhere", fmt.Sprintf("checks signature, chain, profile, role of %s: %d", commonName(r.Identity), r.Status), r.Duration)
 		}
@@ -123,7 +112,7 @@ func (d *demo) publish(ctx context.Context) error {
 		d.phase(8, "SNS", fmt.Sprintf("%s, %s: 204", e.sender, e.form), took)
 		d.sent = append(d.sent, e.ids...)
 	}
-	return d.readQueue(ctx)
+	return d.readQueue(ctx, true)
 }
 
 // send posts an event to a function and wants that answer.

@@ -13,7 +13,7 @@ import (
 func built(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", folder, ".", "../local/cmd/local", "../local/cmd/lambda-echo",
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", folder, ".", "../local/cmd/local", "../local/cmd/lambda-echo", "../../cmd/trustbridge",
 		"../../functions/publish-sns", "../../functions/store-dynamodb", "../../functions/invoke-lambda").CombinedOutput()
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
@@ -39,8 +39,8 @@ func TestDemoOnce(t *testing.T) {
 			t.Errorf("the demo does not show the phase %q:\n%s", phase, text)
 		}
 	}
-	for _, proof := range []string{"12345678901234567890.10", "traceparent          00-7c1f", "All 5 events that were answered 204 are in the queue.",
-		"TotalNetAmount: N 12345678901234567890.1}", "All three far ends have what was sent."} {
+	for _, proof := range []string{"12345678901234567890.10", "traceparent          00-7c1f", "All 5 events that were accepted are in the queue.",
+		"TotalNetAmount: N 12345678901234567890.1}", "AWS will accept the certificate.", "after its handshake, with a password: 204", "Kyma                 binary, within the cluster: 204", "All three far ends have what was sent."} {
 		if !strings.Contains(text, proof) {
 			t.Errorf("the demo does not show %q:\n%s", proof, text)
 		}
@@ -55,13 +55,15 @@ func TestDemoOnce(t *testing.T) {
 func TestDemoFailsIfAStepFails(t *testing.T) {
 	t.Parallel()
 	bin := built(t)
-	if err := os.Remove(filepath.Join(bin, "publish-sns")); err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "demo"), "-once")
-	cmd.Env, cmd.Stderr = []string{"TMPDIR=" + t.TempDir()}, &stderr
-	if err := cmd.Run(); err == nil || !strings.Contains(stderr.String(), "publish-sns") {
-		t.Errorf("demo without its function: %v, %s; want an error that names it", err, stderr.String())
+	for _, program := range []string{"publish-sns", "trustbridge"} { // from the later to the earlier
+		if err := os.Remove(filepath.Join(bin, program)); err != nil {
+			t.Fatal(err)
+		}
+		var stderr bytes.Buffer
+		cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "demo"), "-once")
+		cmd.Env, cmd.Stderr = []string{"TMPDIR=" + t.TempDir()}, &stderr
+		if err := cmd.Run(); err == nil || !strings.Contains(stderr.String(), program) {
+			t.Errorf("demo without %s: %v, %s; want an error that names it", program, err, stderr.String())
+		}
 	}
 }

@@ -1,10 +1,10 @@
-// Command demo shows the whole path on one machine, without any account: it starts the local stand-in of SAP BTP and AWS and
-// the functions as processes of their own, configured as in production, sends events as SAP's systems do, and prints what
-// each phase of SAP's reference architecture did, with the proof at the far end.
+// Command demo shows the whole path on one machine, without any account: it starts the local stand-in of SAP BTP and AWS, does
+// the one-time set-up with trustbridge setup, starts the functions as processes with the environments that it wrote, sends events
+// as SAP's systems do, and prints what each phase of SAP's reference architecture did, with the proof at the far end.
 //
 //	demo [-once]
 //
-// It expects its companions beside its own binary: the functions, local, and lambda-echo. With -once it ends after the proof.
+// It expects its companions beside its own binary: the functions, trustbridge, local, and lambda-echo. With -once it ends after the proof.
 package main
 
 import (
@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &demo{out: out, bin: filepath.Dir(self), folder: folder, url: make(map[string]string)}
+	d := &demo{out: out, bin: filepath.Dir(self), folder: folder, url: make(map[string]string), environments: make(map[string][]string)}
 	defer func() {
 		err = errors.Join(err, d.stop(), os.RemoveAll(folder))
 		if err == nil && ctx.Err() != nil {
@@ -72,7 +72,7 @@ func (d *demo) show(ctx context.Context) error {
 	defer cancel()
 	d.say("Trustbridge: events from SAP BTP arrive in Amazon SNS, DynamoDB and Lambda. All on this machine; every signature,\n"+
 		"certificate chain, token and permission is checked by the other side.", "")
-	for _, step := range []func(context.Context) error{d.startStandIn, d.publish, d.store, d.invoke} {
+	for _, step := range []func(context.Context) error{d.startStandIn, d.setUp, d.publish, d.store, d.invoke, d.deliver} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func (d *demo) store(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := dynamodb.NewFromConfig(config).Scan(ctx, &dynamodb.ScanInput{TableName: aws.String(d.description.Table)})
+	out, err := dynamodb.NewFromConfig(config).Scan(ctx, &dynamodb.ScanInput{TableName: aws.String(d.table)})
 	if err != nil {
 		return fmt.Errorf("read the table: %w", err)
 	}

@@ -19,6 +19,8 @@ type Description struct {
 	BTPURL     string `json:"btp_url"`
 	ControlURL string `json:"control_url"`
 	CAPath     string `json:"ca_path"`
+	// ServiceKeyPath is the service key of the Destination service.
+	ServiceKeyPath string `json:"service_key_path"`
 	// Region, QueueURL and the keys are for a subscriber's AWS client. The keys may do everything, here and nowhere else.
 	Region          string `json:"region"`
 	QueueURL        string `json:"queue_url"`
@@ -51,6 +53,9 @@ func (c *Scenario) Describe(folder, controlURL string) (*Description, error) {
 	for _, line := range environments["publish-sns"] {
 		if path, found := strings.CutPrefix(line, "AWS_CA_BUNDLE="); found {
 			d.CAPath = path
+		}
+		if path, found := strings.CutPrefix(line, "DESTINATION_SERVICE_KEY_PATH="); found {
+			d.ServiceKeyPath = path
 		}
 	}
 	return d, nil

@@ -113,7 +113,7 @@ func (s *Server) generate(at entry, a attributes, made time.Time) (*keyStore, er
 		return nil, err
 	}
 	m, err := s.config.PKI.issue(&s.issuing, Leaf{
-		CN: a.CN, Subaccount: s.subaccount(at.tenant), NotAfter: ends, NotBefore: made.Add(-time.Hour), EC: s.config.EC,
+		CN: a.CN, Subaccount: s.subaccount(at.tenant), NotAfter: ends, NotBefore: made.Add(-time.Hour), EC: s.config.EC, Bits: s.config.Bits,
 	}, s.config.Host, made, public)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,8 @@ type Config struct {
 	TokenLifetime time.Duration
 	// EC gives generated certificates P-256 keys, which take no time to make; SAP's have RSA.
 	EC bool
+	// Bits is the size of their RSA keys; 0 means 2048. SAP's have 4096.
+	Bits int
 }
 
 // Server is a stand-in. All methods may be called from many goroutines.
