@@ -73,6 +73,19 @@ check-awscli: ## Run deploy/aws/create.sh with the real AWS CLI against the stan
 	@go vet -tags awscli ./test/local/aws
 	@$(ALIVE) "AWS CLI" go test -tags awscli -count 1 -timeout 9m -run '^TestCreateScript$$' -v ./test/local/aws | sed -u '/^ *=== /d'
 
+.PHONY: images
+images: ## Build the images for amd64 and arm64 with ko, and push them if KO_DOCKER_REPO says where to
+	@cd tools/ko && ../../$(ALIVE) "images" go run . $(addprefix -folder ../../,$(CACHE)/images)
+
+.PHONY: check-openfaas
+check-openfaas: ## Build and deploy stack.yml with OpenFaaS's own code, send events to the far ends (Linux)
+	@cd test/openfaas && go vet ./... && ../../$(ALIVE) "OpenFaaS" go test -v -timeout 5m ./... | sed -u '/^ *=== /d; /^ *--- PASS/d'
+	@cd tools/ko && go vet . && ../../$(ALIVE) "images" go test -v -timeout 9m . | sed -u '/^ *=== /d; /^ *--- PASS/d'
+
+.PHONY: check-deploy
+check-deploy: ## Hold deploy/kyma and deploy/cloudfoundry against what the functions do (Linux)
+	@cd test/deploy && go vet ./... && ../../$(ALIVE) "Kyma and Cloud Foundry" go test -v -timeout 5m ./... | sed -u '/^ *=== /d; /^ *--- PASS/d'
+
 .PHONY: docs
 docs: ## Make docs/configuration.md from the configuration structs
 	@go test ./shared/bridge ./functions/... -run TestConfigurationDocument -update
