@@ -14,6 +14,8 @@ export GOFLAGS := -buildvcs=false -trimpath
 ONCE ?=
 BENCH ?=
 FUNCTIONS := publish-sns store-dynamodb invoke-lambda
+# Modules of their own, for what they need is too much for ours.
+MODULES := test/deploy test/knative test/openfaas tools/ko
 TOOL := go tool -modfile=tools/go.mod
 CACHE := .cache
 # Waiting for a lock, a download or a cold build says so within seconds: a silent terminal looks broken.
@@ -21,7 +23,7 @@ ALIVE = tools/alive
 
 .PHONY: help
 help: ## Describe the targets
-	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-14s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: build ## Run the whole path on this machine, without any account (ONCE=1: exit after the proof)
@@ -45,6 +47,7 @@ check: ## Formatting, vet, unit and end-to-end tests: the test command
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml
 	@$(ALIVE) "lint" $(TOOL) golangci-lint run ./...
+	@for module in $(MODULES); do (cd $$module && $(CURDIR)/$(ALIVE) "lint $$module" go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...); done
 
 .PHONY: race
 race: ## Run the unit tests under the race detector (needs a C compiler)
@@ -68,11 +71,6 @@ bench: ## Measure the functions beside plain SDK handlers (Linux, 2 CPUs; BENCH=
 	  $(addprefix ./test/bench/internal/plain-,sns dynamodb lambda nothing)
 	@bin/bench/bench $(BENCH)
 
-.PHONY: check-awscli
-check-awscli: ## Run deploy/aws/create.sh with the real AWS CLI against the stand-in (AWSCLI=/usr/bin/aws for a certain one)
-	@go vet -tags awscli ./test/local/aws
-	@$(ALIVE) "AWS CLI" go test -tags awscli -count 1 -timeout 9m -run '^TestCreateScript$$' -v ./test/local/aws | sed -u '/^ *=== /d'
-
 .PHONY: images
 images: ## Build the images for amd64 and arm64 with ko, and push them if KO_DOCKER_REPO says where to
 	@cd tools/ko && ../../$(ALIVE) "images" go run . $(addprefix -folder ../../,$(CACHE)/images)
@@ -85,6 +83,20 @@ check-openfaas: ## Build and deploy stack.yml with OpenFaaS's own code, send eve
 .PHONY: check-deploy
 check-deploy: ## Hold deploy/kyma and deploy/cloudfoundry against what the functions do (Linux)
 	@cd test/deploy && go vet ./... && ../../$(ALIVE) "Kyma and Cloud Foundry" go test -v -timeout 5m ./... | sed -u '/^ *=== /d; /^ *--- PASS/d'
+
+.PHONY: check-awscli
+check-awscli: ## Run deploy/aws/create.sh with the real AWS CLI against the stand-in (AWSCLI=/usr/bin/aws for a certain one)
+	@go vet -tags awscli ./test/local/aws
+	@$(ALIVE) "AWS CLI" go test -tags awscli -count 1 -timeout 9m -run '^TestCreateScript$$' -v ./test/local/aws | sed -u '/^ *=== /d'
+
+.PHONY: check-knative
+check-knative: ## deploy/knative through Knative's own code, and events through real Eventing and Serving (Linux; 1 min, 10 when cold)
+	@export GOFLAGS="$$GOFLAGS '-gcflags=all=-l -dwarf=false'"; cd test/knative; \
+	  version=$$(go list -m -f '{{.Version}}' k8s.io/kubernetes); \
+	  ../../$(ALIVE) "build Kubernetes and Knative" go build -o ../../$(CACHE)/knative/bin/ \
+	    -ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$$version" tool ./controllers ./e2e; \
+	  ../../$(ALIVE) "test" go test -vet=off -timeout 5m ./...; \
+	  ../../$(CACHE)/knative/bin/e2e
 
 .PHONY: docs
 docs: ## Make docs/configuration.md from the configuration structs
