@@ -256,7 +256,9 @@ func TestDesignNamesEveryRoom(t *testing.T) {
 			continue
 		}
 		name, _, _ = strings.Cut(name, "`")
-		if _, onMap := rooms[name]; !onMap && !strings.Contains(name, ".") {
+		_, onMap := rooms[name]
+		_, ownModule := os.Stat(filepath.Join("..", name, "go.mod")) // which `go list` does not see from here
+		if !onMap && ownModule != nil && !strings.Contains(name, ".") {
 			t.Errorf("docs/DESIGN.md has %s on its map, which does not exist", name)
 		}
 	}
