@@ -44,10 +44,14 @@ func newSink(s *settings, t bridge.Target) forward.Sink {
 }
 
 // pooled is the client with room for as many idle connections as there are calls in flight: each invocation has one for
-// itself, and one that is not kept costs the next invocation a handshake.
+// itself, and one that is not kept costs the next invocation a handshake. Their write buffers are net/http's own of some KB:
+// they are many, and there are no batches to write at once.
 func pooled(client lambda.HTTPClient, calls int) lambda.HTTPClient {
 	if buildable, ok := client.(*awshttp.BuildableClient); ok {
-		return buildable.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, calls) })
+		return buildable.WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, calls)
+			t.WriteBufferSize = 0
+		})
 	}
 	return client
 }

@@ -232,6 +232,9 @@ func TestClients(t *testing.T) {
 	if n := wide.GetTransport().MaxIdleConnsPerHost; n != 64 || wide.GetTimeout() != 8*time.Second {
 		t.Errorf("pooled() keeps %d idle connections with a timeout of %v, want 64 and 8s", n, wide.GetTimeout())
 	}
+	if n := wide.GetTransport().WriteBufferSize; n != 0 {
+		t.Errorf("pooled() has %d bytes of write buffer for each of many connections, want net/http's own", n)
+	}
 	if n := pooled(given, 8).(*awshttp.BuildableClient).GetTransport().MaxIdleConnsPerHost; n != 32 {
 		t.Errorf("pooled() for 8 calls keeps %d idle connections, want the 32 that were there", n)
 	}

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/cloudevents/sdk-go/v2/event"
 	cetypes "github.com/cloudevents/sdk-go/v2/types"
 
@@ -20,13 +20,15 @@ const stringType = "String"
 
 // message is an event as it goes to SNS.
 type message struct {
-	body       string
-	attributes map[string]types.MessageAttributeValue
-	values     []string // those of the attributes, which point here; never more than its capacity
-	size       int      // as SNS counts it
-	group      string   // the message group id, "" for none
-	once       string   // the deduplication id, "" for none
+	body       []byte
+	attributes []attribute // sorted by name
+	size       int         // as SNS counts it
+	group      string      // the message group id, "" for none
+	once       string      // the deduplication id, "" for none
 }
+
+// attribute is a message attribute.
+type attribute struct{ name, value string }
 
 // Prepare maps an event to a message and its exact size as SNS counts it: the UTF-8 bytes of the body and of each
 // attribute's name, type and value. Source: https://docs.aws.amazon.com/sns/latest/dg/SNSMessageAttributes.html
@@ -35,8 +37,7 @@ func (s *sink) Prepare(e *event.Event, trace string) (forward.Item, error) {
 	if err != nil {
 		return forward.Item{}, err
 	}
-	n := len(standardAttributes) + len(s.settings.extra)
-	m := &message{body: body, attributes: make(map[string]types.MessageAttributeValue, n), values: make([]string, 0, n), size: len(body)}
+	m := &message{body: body, attributes: make([]attribute, 0, len(standardAttributes)+len(s.settings.extra)), size: len(body)}
 	if err := s.addAttributes(m, e, trace); err != nil {
 		return forward.Item{}, err
 	}
@@ -55,42 +56,40 @@ func (s *sink) Prepare(e *event.Event, trace string) (forward.Item, error) {
 }
 
 // add gives the message an attribute.
-func (s *sink) add(m *message, name, value string) error {
+func (m *message) add(name, value string) error {
 	if value == "" {
 		return nil // SNS refuses an empty value
 	}
 	if bad := illegal(value); bad >= 0 {
 		return invalid(fmt.Errorf("the attribute %s holds the character %U, which no message attribute can hold; the sender must leave it out", name, bad))
 	}
-	m.values = append(m.values, value)
-	m.attributes[name] = types.MessageAttributeValue{DataType: s.dataType, StringValue: &m.values[len(m.values)-1]}
+	m.attributes = append(m.attributes, attribute{name, value})
 	m.size += len(name) + len(stringType) + len(value)
 	return nil
 }
 
 // body is the message's text.
-func (s *sink) body(e *event.Event) (string, error) {
+func (s *sink) body(e *event.Event) ([]byte, error) {
 	if s.settings.SNS.Payload == "data" {
 		data := e.Data()
 		if len(data) == 0 {
-			return "", invalid(forward.WithDetail(fmt.Errorf("%w: the event has no data, and SNS_PAYLOAD=data sends nothing else", forward.ErrContent),
+			return nil, invalid(forward.WithDetail(fmt.Errorf("%w: the event has no data, and SNS_PAYLOAD=data sends nothing else", forward.ErrContent),
 				"the event has no data to send; an operator can set SNS_PAYLOAD=event to send events as a whole"))
 		}
-		text := string(data)
-		if bad := illegal(text); bad >= 0 {
-			return "", invalid(forward.WithDetail(fmt.Errorf("%w: the data holds %U, which a message cannot hold", forward.ErrContent, bad),
+		if bad := illegal(string(data)); bad >= 0 {
+			return nil, invalid(forward.WithDetail(fmt.Errorf("%w: the data holds %U, which a message cannot hold", forward.ErrContent, bad),
 				"the event's data is not text that a message can hold; an operator can set SNS_PAYLOAD=event to send events as a whole"))
 		}
-		return text, nil
+		return data, nil
 	}
 	out, notJSON, err := cloudevent.AppendJSON(nil, e)
 	if err != nil {
-		return "", invalid(err)
+		return nil, invalid(err)
 	}
 	if notJSON {
 		s.counters.Add("data_not_json", 1)
 	}
-	return string(escaped(out)), nil
+	return escaped(out), nil
 }
 
 // escaped is the JSON text with the two characters that JSON allows and a message cannot hold, U+FFFE and U+FFFF, written as
@@ -115,7 +114,7 @@ func (s *sink) addAttributes(m *message, e *event.Event, trace string) error {
 	}
 	values := [...]string{e.ID(), e.Source(), e.Type(), e.SpecVersion(), e.Subject(), when, e.DataContentType(), trace}
 	for i, name := range standardAttributes {
-		if err := s.add(m, name, values[i]); err != nil {
+		if err := m.add(name, values[i]); err != nil {
 			return err
 		}
 	}
@@ -126,10 +125,11 @@ func (s *sink) addAttributes(m *message, e *event.Event, trace string) error {
 				fmt.Errorf("SNS_ATTRIBUTES: the attribute %s cannot be filled: %w", extra.name, err),
 				"the event lacks a value that the setting SNS_ATTRIBUTES asks for; an operator must change the setting or the sender")}
 		}
-		if err := s.add(m, extra.name, value); err != nil {
+		if err := m.add(extra.name, value); err != nil {
 			return err
 		}
 	}
+	slices.SortFunc(m.attributes, func(a, b attribute) int { return strings.Compare(a.name, b.name) })
 	return nil
 }
 

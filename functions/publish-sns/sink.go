@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/trustbridge/trustbridge/shared/awscall"
 	"github.com/trustbridge/trustbridge/shared/bridge"
 	"github.com/trustbridge/trustbridge/shared/forward"
 	"github.com/trustbridge/trustbridge/shared/telemetry"
@@ -23,15 +23,16 @@ type sink struct {
 	settings *settings
 	client   *sns.Client
 	counters *telemetry.Counters
-	dataType *string // of every attribute; read only, so one for all
 }
 
 func newSink(s *settings, t bridge.Target) *sink {
 	return &sink{
 		settings: s,
-		client:   sns.NewFromConfig(t.AWS, sns.WithAPIOptions(t.Session.RetryExpired)),
+		client: sns.NewFromConfig(t.AWS, func(o *sns.Options) {
+			o.APIOptions = append(o.APIOptions, t.Session.RetryExpired)
+			o.HTTPClient = awscall.WriteAtOnce(o.HTTPClient)
+		}),
 		counters: t.Counters,
-		dataType: aws.String(stringType),
 	}
 }
 
@@ -43,17 +44,10 @@ func (s *sink) Limits() forward.Limits {
 
 // Send publishes the items in one call.
 func (s *sink) Send(ctx context.Context, items []forward.Item) []error {
-	entries := make([]types.PublishBatchRequestEntry, len(items))
-	for i, item := range items {
-		m := item.Payload.(*message)
-		entries[i] = types.PublishBatchRequestEntry{
-			Id: aws.String(strconv.Itoa(i)), Message: aws.String(m.body), MessageAttributes: m.attributes,
-			MessageGroupId: present(m.group), MessageDeduplicationId: present(m.once),
-		}
-	}
+	// The entries are in the body; the input is what the SDK's own checks look at.
 	reply, err := s.client.PublishBatch(ctx, &sns.PublishBatchInput{
-		TopicArn: aws.String(s.settings.SNS.TopicARN), PublishBatchRequestEntries: entries,
-	})
+		TopicArn: aws.String(s.settings.SNS.TopicARN), PublishBatchRequestEntries: []types.PublishBatchRequestEntry{},
+	}, sns.WithAPIOptions(awscall.Body(s.form(items))))
 	errs := make([]error, len(items))
 	if err != nil {
 		verdict := s.refusal(err, len(items))
@@ -63,12 +57,4 @@ func (s *sink) Send(ctx context.Context, items []forward.Item) []error {
 		return errs
 	}
 	return s.read(reply, errs)
-}
-
-// present is a text as an optional parameter: nil if it is empty.
-func present(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/trustbridge/trustbridge/shared/awscall"
 	"github.com/trustbridge/trustbridge/shared/cloudevent/rawjson"
 	"github.com/trustbridge/trustbridge/shared/forward"
 )
@@ -78,7 +79,7 @@ func (p putRequest) body(r *row) []byte {
 func (s *sink) put(ctx context.Context, r *row) error {
 	// The item is in the body; the input is what the SDK's own checks and endpoint rules look at.
 	out, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.plan.table), Item: map[string]types.AttributeValue{}},
-		sending(s.puts.body(r)))
+		dynamodb.WithAPIOptions(awscall.Body(s.puts.body(r))))
 	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return s.occupied(r, failed.Item)
 	}

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/smithy-go/middleware"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/trustbridge/trustbridge/shared/awscall"
 	"github.com/trustbridge/trustbridge/shared/bridge"
 	"github.com/trustbridge/trustbridge/shared/forward"
 	"github.com/trustbridge/trustbridge/shared/telemetry"
@@ -44,7 +41,10 @@ func newSink(s *settings, t bridge.Target) *sink {
 	p, _ := newPlan(s)
 	return &sink{
 		plan: p, puts: newPutRequest(p), batches: newBatchRequest(p), counters: t.Counters,
-		client: dynamodb.NewFromConfig(t.AWS, dynamodb.WithAPIOptions(t.Session.RetryExpired)),
+		client: dynamodb.NewFromConfig(t.AWS, func(o *dynamodb.Options) {
+			o.APIOptions = append(o.APIOptions, t.Session.RetryExpired)
+			o.HTTPClient = awscall.WriteAtOnce(o.HTTPClient)
+		}),
 	}
 }
 
@@ -100,25 +100,4 @@ func (s *sink) writeAll(ctx context.Context, items []forward.Item, at []int, err
 		}
 		at = at[n:]
 	}
-}
-
-// sending makes a call send these bytes as its body: the items in them were written as JSON once, when their events arrived,
-// and not held as a tree of values, from which the SDK made a batch in three times the time and memory when it was measured. All
-// else is the SDK's: headers, credentials, endpoints, retries, signature.
-func sending(body []byte) func(*dynamodb.Options) {
-	replace := func(ctx context.Context, in middleware.SerializeInput, next middleware.SerializeHandler) (middleware.SerializeOutput, middleware.Metadata, error) {
-		request, ok := in.Request.(*smithyhttp.Request)
-		if !ok {
-			return middleware.SerializeOutput{}, middleware.Metadata{}, fmt.Errorf("unexpected request type %T", in.Request)
-		}
-		request, err := request.SetStream(bytes.NewReader(body))
-		if err != nil {
-			return middleware.SerializeOutput{}, middleware.Metadata{}, err
-		}
-		in.Request = request
-		return next.HandleSerialize(ctx, in)
-	}
-	return dynamodb.WithAPIOptions(func(stack *middleware.Stack) error {
-		return stack.Serialize.Insert(middleware.SerializeMiddlewareFunc("TrustbridgeBody", replace), "OperationSerializer", middleware.After)
-	})
 }

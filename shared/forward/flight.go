@@ -8,11 +8,17 @@ import (
 	"time"
 )
 
-// flight is one slot in use: its batch and what of it the sink gets. Used again for later batches.
+// flight is one slot: its batch, what of it the sink gets, and a goroutine that sends both. Between batches the goroutine
+// waits with the stack that its calls grew, which for calls to AWS takes longer to grow than to use.
 type flight struct {
 	batch []*entry
 	items []Item
+	ready chan struct{} // holds one while a batch is there that the goroutine has not seen; closed when none will come
 }
+
+// spareMax is how many slots are kept while they are not in use; a slot is some kilobytes. Where the sink allows more calls
+// in flight, those beyond end with their goroutine.
+const spareMax = 64
 
 // launch opens as many flight slots as the load asks for: the first at once; another when a full batch waits, or when the
 // oldest event has waited as long as a call takes. So one client meets no delay, and many fill their batches. Called with
@@ -26,16 +32,36 @@ func (f *Forwarder) launch() {
 				return
 			}
 		}
-		var slot *flight
-		if n := len(f.spare); n > 0 {
-			slot, f.spare = f.spare[n-1], f.spare[:n-1]
-		} else {
-			slot = &flight{batch: make([]*entry, 0, f.limits.Items), items: make([]Item, 0, f.limits.Items)}
-		}
+		slot := f.slot()
 		slot.batch = f.queue.take(f.limits, slot.batch, time.Now())
 		f.inFlight++
-		f.owned.Go(func() { f.fly(slot) })
+		slot.ready <- struct{}{} // has room: its goroutine took the last one before the slot was given back
 	}
+}
+
+// slot is one that was given back, the latest first, else a new one. Called with mu held and the forwarder not closed.
+func (f *Forwarder) slot() *flight {
+	if last := len(f.spare) - 1; last >= 0 {
+		slot := f.spare[last]
+		f.spare = f.spare[:last]
+		return slot
+	}
+	slot := &flight{batch: make([]*entry, 0, f.limits.Items), items: make([]Item, 0, f.limits.Items), ready: make(chan struct{}, 1)}
+	f.owned.Go(func() {
+		for range slot.ready {
+			f.fly(slot)
+		}
+	})
+	return slot
+}
+
+// park keeps a slot that is not in use any more, or ends it. Called with mu held.
+func (f *Forwarder) park(slot *flight) {
+	if f.closed || len(f.spare) >= spareMax {
+		close(slot.ready)
+		return
+	}
+	f.spare = append(f.spare, slot)
 }
 
 // wakeAt has launch look again at that time, or earlier. Called with mu held.
@@ -111,7 +137,7 @@ func (f *Forwarder) land(slot *flight, errs []error, took time.Duration) bool {
 	}
 	if len(slot.batch) == 0 {
 		f.inFlight--
-		f.spare = append(f.spare, slot)
+		f.park(slot)
 		return true
 	}
 	f.launch() // there may be enough for another slot

@@ -52,7 +52,7 @@ type Forwarder struct {
 	// sending ends with Close: a batch's call belongs to no sender, so no sender's deadline ends it.
 	sending context.Context //nolint:containedctx // the lifetime of the calls that the forwarder itself owns
 	stop    context.CancelFunc
-	owned   sync.WaitGroup // every goroutine in flight and every timer that will call; Close waits for it
+	owned   sync.WaitGroup // the goroutine of every slot and every timer that will call; Close waits for it
 
 	// mu guards all below, and the entries and requests that the queue holds. It is never held across a call to the sink.
 	mu       sync.Mutex
@@ -61,7 +61,7 @@ type Forwarder struct {
 	held     int           // events that count against QueueEvents
 	bytes    int           // and their bytes
 	inFlight int           // calls to the sink
-	spare    []*flight     // slots not in use; with those in flight at most BatchSlots
+	spare    []*flight     // slots not in use, at most spareMax; with those in flight at most BatchSlots
 	lastCall time.Duration // how long the last call took
 	wake     *time.Timer   // opens another slot for an event that has waited long enough; nil if none waits
 	wakes    time.Time     // when wake does
@@ -232,6 +232,10 @@ func (f *Forwarder) Close() {
 	for _, e := range f.queue.idle() {
 		f.finish(e, err)
 	}
+	for _, slot := range f.spare {
+		close(slot.ready)
+	}
+	f.spare = nil
 	f.mu.Unlock()
 	f.stop()
 	f.owned.Wait()
