@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"maps"
@@ -23,7 +22,7 @@ import (
 
 // built makes the rooms of a function in a bubble, around a sink, and closes them when the test ends: what a room leaves
 // running then fails the test.
-func built(t *testing.T, sink forward.Sink, changes map[string]string) (*server, Target, *bytes.Buffer) {
+func built(t *testing.T, sink forward.Sink, changes map[string]string) (*server, Target, *virtual.Log) {
 	t.Helper()
 	environment := startable(t)
 	maps.Copy(environment, changes)
@@ -33,7 +32,7 @@ func built(t *testing.T, sink forward.Sink, changes map[string]string) (*server,
 	if problems, _ := f.configure(&config, append(settingsOf(&config), settingsOf(f.Settings)...), environment); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	var log bytes.Buffer
+	var log virtual.Log
 	s, err := f.build(t.Context(), &config, telemetry.NewLogger(&log, slog.LevelInfo))
 	if err != nil {
 		t.Fatal(err)

@@ -125,6 +125,7 @@ func TestProcessThatFailsSaysWhy(t *testing.T) {
 	}
 	p := start(t, "fail", cpus[0])
 	await(t, p, "something is missing")
+	<-p.Ended() // else the signal could be earlier than its own end
 	err = p.Stop()
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "something is missing") {
 		t.Errorf("Stop = %v, want the exit status and the last words", err)
