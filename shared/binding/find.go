@@ -24,11 +24,11 @@ const service = "destination"
 // Sources says where to look. The zero value has no place to look at. All places count, in the order of the fields: of bindings
 // that are of one client and instance the first is taken.
 type Sources struct {
-	// Root is SERVICE_BINDING_ROOT: a folder with a folder for each binding, which has a file .metadata or a file type. "" means
-	// that it is not set.
+	// Root is SERVICE_BINDING_ROOT: a folder with a folder for each binding, which has a file .metadata or a file type, or with
+	// folders SERVICE/INSTANCE, which have a file .metadata, a file for each field, one JSON file of credentials beside others, or
+	// one JSON file of everything. "" means that it is not set.
 	Root string
-	// DefaultRoot is looked at if Root is ""; [DefaultRoot] outside of tests. Its folders are as those of Root, or
-	// SERVICE/INSTANCE with a file for each field, one JSON file of credentials beside others, or one JSON file of everything.
+	// DefaultRoot is looked at if Root is ""; [DefaultRoot] outside of tests. Its folders are as those of Root.
 	DefaultRoot string
 	// VCAPServices is the content of the variable VCAP_SERVICES; "" means that it is not set.
 	VCAPServices string
@@ -55,10 +55,10 @@ func Find(s Sources) (*Binding, error) {
 	var l look
 	switch {
 	case s.Root != "":
-		l.folders("SERVICE_BINDING_ROOT "+s.Root, s.Root, false)
+		l.folders("SERVICE_BINDING_ROOT "+s.Root, s.Root)
 	case s.DefaultRoot != "":
 		l.places = append(l.places, "SERVICE_BINDING_ROOT (not set)")
-		l.folders(s.DefaultRoot, s.DefaultRoot, true)
+		l.folders(s.DefaultRoot, s.DefaultRoot)
 	}
 	l.variables(s)
 	return l.choose(s.Name, now)

@@ -2,6 +2,7 @@ package binding
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf16"
 )
 
 const dir = "../../test/testdata/sap-destination/"
@@ -161,6 +163,7 @@ func TestServiceKey(t *testing.T) {
 	}{
 		"as SAP prints it":                {string(key), 0},
 		"as cf prints it":                 {`{"credentials":` + string(key) + `}`, 0},
+		"byte order mark":                 {"\ufeff" + string(key), 0},
 		"line feed at the end":            {string(key) + "\n", 0},
 		"slash at the end of the URLs":    {strings.ReplaceAll(string(key), `.example"`, `.example/"`), 0},
 		"no secret":                       {strings.Replace(string(key), `"clientsecret"`, `"other"`, 1), IncompleteBinding},
@@ -188,6 +191,44 @@ func TestServiceKey(t *testing.T) {
 			t.Errorf("%s: Find = %+v, %v, want the binding", name, b, err)
 		case r.kind != 0 && (e == nil || e.Kind != r.kind || strings.Contains(err.Error(), secret)):
 			t.Errorf("%s: Find = %v, want %v without the secret", name, err, r.kind)
+		}
+	}
+}
+
+// TestServiceKeyHints: what is wrong with a file that people make by hand is named, without what is in it.
+func TestServiceKeyHints(t *testing.T) {
+	key := string(credentials(t))
+	wide := func(order binary.AppendByteOrder, mark bool) string {
+		var b []byte
+		if mark {
+			b = order.AppendUint16(b, 0xfeff)
+		}
+		for _, unit := range utf16.Encode([]rune(key)) {
+			b = order.AppendUint16(b, unit)
+		}
+		return string(b)
+	}
+	for _, row := range []struct{ name, content, says string }{
+		{"of XSUAA", `{"clientid":"c","clientsecret":"s","url":"https://a"}`, "lacks uri; create it again, or compare it with what SAP printed; is it the key of an instance of the Destination service?"},
+		{"of another service", `{"endpoint":"x"}`, "is it the key of an instance of the Destination service?"},
+		{"UTF-16 of Windows", wide(binary.LittleEndian, true), "is in UTF-16"}, {"UTF-16, the other way", wide(binary.BigEndian, true), "is in UTF-16"},
+		{"UTF-16 without a mark", wide(binary.LittleEndian, false), "write it again as UTF-8"}, {"UTF-16 without a mark, the other way", wide(binary.BigEndian, false), "is in UTF-16"},
+	} {
+		_, err := parseServiceKey([]byte(row.content), "place", time.Now())
+		if err == nil || !strings.Contains(err.Error(), row.says) || strings.Contains(err.Error(), secret) {
+			t.Errorf("a key %s: %v, want an error that says %q", row.name, err, row.says)
+		}
+	}
+	if _, err := parseServiceKey([]byte(strings.Replace(key, `"clientsecret"`, `"other"`, 1)), "place", time.Now()); err == nil || strings.Contains(err.Error(), "is it the key") {
+		t.Errorf("a key of the service that lacks its secret: %v, want no doubt of its service", err)
+	}
+	for content, says := range map[string]string{"\ufeff" + string(read(t, "bindings/vcap-secret.json")): "", wide(binary.LittleEndian, true): "is in UTF-16"} {
+		path := filepath.Join(t.TempDir(), "vcap.json")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Find(Sources{VCAPServicesFilePath: path}); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("VCAP_SERVICES_FILE_PATH: %v, want %q", err, says)
 		}
 	}
 }

@@ -21,10 +21,10 @@ const (
 // Source: https://github.com/kubernetes/kubernetes/blob/master/pkg/volume/util/atomic_writer.go
 const generationLink = "..data"
 
-// folders looks at the bindings in a root. layered roots may also hold SERVICE/INSTANCE.
-func (l *look) folders(place, path string, layered bool) {
+// folders looks at the bindings in a root.
+func (l *look) folders(place, path string) {
 	for reads := 1; ; reads++ {
-		r := reading{place: place, layered: layered}
+		r := reading{place: place}
 		err := r.root(path)
 		if (r.vanished || errors.Is(err, fs.ErrNotExist)) && reads < readsMax {
 			continue // a file was there a moment ago: the generation was swapped
@@ -33,6 +33,8 @@ func (l *look) folders(place, path string, layered bool) {
 		case errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errSwapped):
 			place += " (does not exist)"
 		case err != nil:
+			// What is in it nobody knows, so that this is no proof that there is no binding.
+			l.fail(&Error{Kind: Unreadable, Reason: place + " cannot be read; mount the folder of bindings there", Err: err})
 			place += " (cannot be read: " + err.Error() + ")"
 		case len(r.candidates)+len(r.skipped) == 0:
 			place += " (no folders)"
@@ -53,7 +55,6 @@ func (l *look) folders(place, path string, layered bool) {
 type reading struct {
 	look
 	place    string
-	layered  bool
 	vanished bool // something that was listed was not there
 }
 
@@ -78,7 +79,7 @@ func (r *reading) root(path string) error {
 	})
 }
 
-// folder looks at one folder of a root: a binding, or in layered roots a service with its instances.
+// folder looks at one folder of a root: a binding, or a service with its instances if it holds folders alone.
 func (r *reading) folder(root *os.Root, name string) {
 	known := len(r.candidates)
 	err := inGeneration(root, name, func(dir *os.Root) error {
@@ -86,7 +87,7 @@ func (r *reading) folder(root *os.Root, name string) {
 		if err != nil {
 			return err
 		}
-		if !r.layered || len(files) > 0 || len(folders) == 0 {
+		if len(files) > 0 || len(folders) == 0 {
 			c, reason := parseFolder(files)
 			r.add(c, name, reason)
 			return nil

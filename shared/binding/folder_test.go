@@ -217,7 +217,7 @@ func TestWhatIsSkippedIsNamed(t *testing.T) {
 		"another service":           {map[string]string{"xsuaa/a/x": good}, true, NoBinding, []string{`found but not taken: "a" in`}},
 		"JSON text in JSON":         {map[string]string{"destination/a/x": string(inner)}, true, 0, nil},
 		"type file in SAP's root":   {map[string]string{"a/type": "destination", "a/clientid": "c"}, true, IncompleteBinding, []string{"lacks clientsecret"}},
-		"layers in a plain root":    {map[string]string{"destination/a/x": good}, false, NoBinding, []string{`"destination" in`, "neither"}},
+		"layers in a given root":    {map[string]string{"destination/a/x": good}, false, 0, nil},
 		"source name":               {map[string]string{"a/.metadata": `{"metaDataProperties":[{"name":"label","sourceName":"l","format":"TEXT"}],"credentialProperties":[{"name":"c","sourceName":"f","format":"json","container":true}]}`, "a/l": "destination", "a/f": good}, false, 0, nil},
 		"a good one beside a wrong": {map[string]string{"a/.metadata": "{", "b/type": "destination", "b/clientid": "c", "b/clientsecret": "s", "b/url": "https://a", "b/uri": "https://b"}, false, 0, nil},
 	} {
@@ -258,8 +258,19 @@ func TestPlacesAreNamed(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Find(Sources{Root: file}); err == nil || !strings.Contains(err.Error(), "cannot be read") {
-		t.Errorf("Find in a file = %v, want that it cannot be read", err)
+	for _, s := range []Sources{{Root: file}, {DefaultRoot: file}} {
+		_, err := Find(s)
+		if e, _ := errors.AsType[*Error](err); e == nil || e.Kind != Unreadable || e.Err == nil || !strings.Contains(err.Error(), file+" cannot be read") {
+			t.Errorf("Find in a file = %v, want that it cannot be read", err)
+		}
+		s.VCAPServices = string(read(t, "bindings/vcap-secret.json"))
+		if b, err := Find(s); err != nil || b.Place != "VCAP_SERVICES" {
+			t.Errorf("Find beside it = %v, %v; want the binding of the variable", b, err)
+		}
+		_, err = Find(Sources{Root: s.Root, DefaultRoot: s.DefaultRoot, VCAPServices: s.VCAPServices, Name: "other"})
+		if e, _ := errors.AsType[*Error](err); e == nil || e.Kind != Unreadable {
+			t.Errorf("Find of another name = %v, want unreadable: it may be there", err)
+		}
 	}
 }
 
@@ -294,6 +305,14 @@ func TestNotTooManyEntries(t *testing.T) {
 	write(t, root, files)
 	if _, err := Find(Sources{Root: root}); err == nil || !strings.Contains(err.Error(), "more than 256") {
 		t.Errorf("Find = %v, want the folder refused", err)
+	}
+	root = t.TempDir()
+	for n := range entriesMax + 1 {
+		write(t, root, map[string]string{fmt.Sprintf("%d/type", n): "x"})
+	}
+	_, err := Find(Sources{Root: root})
+	if e, _ := errors.AsType[*Error](err); e == nil || e.Kind != Unreadable || !strings.Contains(err.Error(), "more than 256") {
+		t.Errorf("Find = %v, want the root refused as unreadable: the binding may be in it", err)
 	}
 }
 

@@ -69,6 +69,7 @@ func FuzzFolder(f *testing.F) {
 	container := read(f, "bindings/service-binding-root/container/orders-destination/.metadata")
 	f.Add(".metadata", container, "credentials.json", credentials(f))
 	f.Add(".metadata", []byte(`{"credentialProperties":[{"name":"c","sourceName":"x","format":"json","container":true},null,{"format":"text"}]}`), "x", credentials(f))
+	f.Add(".metadata", []byte("{"), "", []byte(nil))
 	f.Add("type", []byte("destination\n"), "clientid", []byte("c"))
 	f.Add("binding", read(f, "bindings/sapbtp/secret-root-key/destination/tb-destination/binding"), "", []byte(nil))
 	inner, err := json.Marshal(map[string]string{"credentials": string(credentials(f)), "label": "destination"})

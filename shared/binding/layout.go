@@ -82,11 +82,19 @@ func (p property) content(files map[string][]byte) (content []byte, found bool) 
 	return content, found
 }
 
-// parseLayered reads SERVICE/INSTANCE of SAP's own root: one JSON file of everything, one JSON file of credentials beside
-// texts, or a file for each field.
+// parseLayered reads SERVICE/INSTANCE: by .metadata if that is there, else one JSON file of everything, one JSON file of
+// credentials beside texts, or a file for each field.
+//
+// Source: https://github.com/SAP/btp-environment-variable-access
 func parseLayered(files map[string][]byte, of string) (c candidate, reason string) {
 	if len(files) == 0 {
 		return candidate{}, "it is empty"
+	}
+	if _, described := files[metadataFile]; described {
+		if c, reason = parseDescribed(files); reason == "" && c.service == "" {
+			c.service = of
+		}
+		return c, reason
 	}
 	var objects []fields
 	others := make(map[string][]byte)

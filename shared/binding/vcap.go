@@ -1,7 +1,9 @@
 package binding
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +43,11 @@ func (l *look) vcap(content []byte, place string) {
 		BindingName  string `json:"binding_name"`
 		Credentials  fields `json:"credentials"`
 	}
+	content, reason := utf8Text(content)
+	if reason != "" {
+		l.fail(&Error{Kind: Unreadable, Reason: place + reason})
+		return
+	}
 	if err := json.Unmarshal(content, &services); err != nil {
 		// The cause is left out: it may quote the content.
 		l.fail(&Error{Kind: Unreadable, Reason: place + ` is not a JSON object of the form {"destination":[{…}]}`})
@@ -64,6 +71,10 @@ func (l *look) vcap(content []byte, place string) {
 // parseServiceKey reads a service key: the credentials object alone, or inside "credentials" as the Cloud Foundry command line
 // prints it.
 func parseServiceKey(content []byte, place string, now time.Time) (*Binding, error) {
+	content, reason := utf8Text(content)
+	if reason != "" {
+		return nil, &Error{Kind: Unreadable, Reason: place + reason}
+	}
 	var f fields
 	if err := json.Unmarshal(content, &f); err != nil || f == nil {
 		// The cause is left out: it may quote the content.
@@ -73,5 +84,17 @@ func parseServiceKey(content []byte, place string, now time.Time) (*Binding, err
 	if inner, nested := f["credentials"].(map[string]any); nested && f.text("clientid") == "" {
 		f = inner
 	}
-	return f.binding("", place, now)
+	b, err := f.binding("", place, now)
+	if e, is := errors.AsType[*Error](err); is && e.Kind == IncompleteBinding && f.text("uri") == "" {
+		e.Reason += "; is it the key of an instance of the Destination service?" // whose uri no other service's key has
+	}
+	return b, err
+}
+
+// utf8Text is content without the byte order mark that some editors and shells write; JSON has none. reason says what is wrong.
+func utf8Text(content []byte) (text []byte, reason string) {
+	if bytes.HasPrefix(content, []byte{0xff, 0xfe}) || bytes.HasPrefix(content, []byte{0xfe, 0xff}) || bytes.IndexByte(content[:min(len(content), 2)], 0) >= 0 {
+		return nil, " is in UTF-16, as PowerShell writes what > redirects; write it again as UTF-8"
+	}
+	return bytes.TrimPrefix(content, []byte("\ufeff")), ""
 }

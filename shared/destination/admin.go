@@ -59,7 +59,7 @@ func (f *Found) LogValue() slog.Value {
 // if there is none.
 func (a *Admin) Destination(ctx context.Context, name string) (*Found, error) {
 	var found *Found
-	e := a.call(ctx, "find destination", name, http.MethodGet, findPath+escapeName(name), nil, func(r *reply) *Error {
+	e := a.call(ctx, about{op: "find destination", kind: "destination", name: name}, http.MethodGet, findPath+escapeName(name), nil, func(r *reply) *Error {
 		if r.status != http.StatusOK {
 			return r.refused(NotFound)
 		}
@@ -112,17 +112,18 @@ func (a *Admin) CreateCertificate(ctx context.Context, level Level, r Certificat
 	if len(r.CSR) > 0 {
 		attributes["CSR"] = base64.StdEncoding.EncodeToString(r.CSR)
 	}
-	return a.create(ctx, "create certificate", r.Name, level, "Certificates", map[string]any{"Name": r.Name, "Attributes": attributes})
+	return a.create(ctx, "certificate", r.Name, level, "Certificates", map[string]any{"Name": r.Name, "Attributes": attributes})
 }
 
 // CreateDestination makes a destination of its properties, Name among them. Errors are [*Error], of kind Exists if there is one
 // of this name.
 func (a *Admin) CreateDestination(ctx context.Context, level Level, properties map[string]string) error {
-	return a.create(ctx, "create destination", properties["Name"], level, "Destinations", properties)
+	return a.create(ctx, "destination", properties["Name"], level, "Destinations", properties)
 }
 
 // create posts one thing. Where an attempt got no answer the next one may meet what it made, which the error then says.
-func (a *Admin) create(ctx context.Context, op, name string, level Level, what string, v any) error {
+func (a *Admin) create(ctx context.Context, kind, name string, level Level, what string, v any) error {
+	op := "create " + kind
 	if !level.holds() || name == "" {
 		return &Error{Kind: Refused, Op: op, Name: name, Reason: fmt.Sprintf("a name and the level %s or %s are needed, not %q", Instance, Subaccount, level)}
 	}
@@ -130,7 +131,7 @@ func (a *Admin) create(ctx context.Context, op, name string, level Level, what s
 	if err != nil {
 		return &Error{Kind: Refused, Op: op, Name: name, Err: err}
 	}
-	e := a.call(ctx, op, name, http.MethodPost, apiV1+string(level)+what, body, func(r *reply) *Error {
+	e := a.call(ctx, about{op: op, kind: kind, name: name}, http.MethodPost, apiV1+string(level)+what, body, func(r *reply) *Error {
 		if r.status == http.StatusCreated || r.status == http.StatusOK {
 			return nil
 		}
@@ -143,16 +144,16 @@ func (a *Admin) create(ctx context.Context, op, name string, level Level, what s
 }
 
 // call makes one call with a token.
-func (a *Admin) call(ctx context.Context, op, name, method, path string, body []byte, read func(*reply) *Error) *Error {
+func (a *Admin) call(ctx context.Context, of about, method, path string, body []byte, read func(*reply) *Error) *Error {
 	if len(path) > pathMaxLength {
-		return &Error{Kind: Refused, Op: op, Name: bounded(name), Reason: "the name is longer than the service takes"}
+		return &Error{Kind: Refused, Op: of.op, Name: bounded(of.name), Reason: "the name is longer than the service takes"}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.service
-	s.config.Name = name
+	s.about = of
 	return s.authorized(ctx, func(bool) *Error {
-		asked := s.get(op, name, path, "", read)
+		asked := s.get(of.op, of.name, path, "", read)
 		plain := asked.build
 		asked.build = func(ctx context.Context) (*http.Request, error) {
 			r, err := plain(ctx)

@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -291,4 +294,85 @@ func TestAdminReadsARotatedBinding(t *testing.T) {
 			t.Errorf("Destination = %v after %v, want the new secret used at once", err, time.Since(begin))
 		}
 	})
+}
+
+// TestAdminErrorsNameWhatIsAskedFor: before the call itself too, when a token is fetched or the binding read.
+func TestAdminErrorsNameWhatIsAskedFor(t *testing.T) {
+	for op, call := range map[string]func(context.Context, *Admin) error{
+		`find destination "d"`:                    destinationCall,
+		`read public keys of certificate "o.pem"`: publicKeysCall(Instance),
+		`create certificate "orders.pem"`:         certificateCall(Instance),
+		`create destination "d"`:                  makeDestinationCall,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a, s := newAdmin(t)
+			s.btp.change(func(b *btp) { b.secret = "rotated" })
+			words := strings.Fields(op)
+			want := "fetch token for " + strings.Join(words[len(words)-2:], " ") + ":"
+			if err := call(t.Context(), a); kindOf(err) != ClientRefused || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("%s by a wrong secret: %v, want %s", op, err, want)
+			}
+			s.mu.Lock()
+			s.bindErr = errors.New("no binding")
+			s.mu.Unlock()
+			if err := call(t.Context(), a); kindOf(err) != Binding || !strings.HasPrefix(err.Error(), op+":") {
+				t.Errorf("%s without a binding: %v, want it named", op, err)
+			}
+		})
+	}
+}
+
+// watched counts the connections that are open.
+type watched struct {
+	net.Conn
+	open *atomic.Int64
+	once sync.Once
+}
+
+func (w *watched) Close() error {
+	w.once.Do(func() { w.open.Add(-1) })
+	return w.Conn.Close()
+}
+
+func TestCloseEndsOwnConnectionsAlone(t *testing.T) {
+	for name, given := range map[string]bool{"own": false, "given": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var open atomic.Int64
+				var s *stage
+				dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+					c, err := s.network.Dial(ctx, network, address)
+					if err != nil {
+						return nil, err
+					}
+					open.Add(1)
+					return &watched{Conn: c, open: &open}, nil
+				}
+				var config Config
+				s = newStage(t, func(c *Config) { config = *c })
+				config.HTTPClient = nil
+				shared := &http.Transport{DialContext: dial}
+				defer shared.CloseIdleConnections()
+				if given {
+					config.HTTPClient = &http.Client{Transport: shared}
+				}
+				a, err := NewAdmin(config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !given {
+					a.service.plain.DialContext = dial
+				}
+				if _, err := a.Destination(t.Context(), "d"); err != nil {
+					t.Fatal(err)
+				}
+				kept := open.Load()
+				a.Close()
+				synctest.Wait()
+				if left := open.Load(); kept == 0 || left != 0 && !given || left != kept && given {
+					t.Errorf("of %d connections %d are open after Close", kept, left)
+				}
+			})
+		})
+	}
 }

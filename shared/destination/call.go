@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 const (
 	bodyMaxBytes = 8 << 20 // of an answer; a find with four certificates has 17 KB
 	textMaxBytes = 4 << 10 // of the service's words in an error
+	hiddenBegin  = 16      // bytes of a secret or token by which it is known in a text
 	attemptsMax  = 3
 	retryBase    = 100 * time.Millisecond
 	// retryAfterMax is the longest wait that is spent inside a look; a longer one ends it.
@@ -30,6 +32,7 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
+	hidden []string // what the request carried and no text may show; no empty ones
 }
 
 // request is what is asked of the service.
@@ -80,7 +83,7 @@ func (s *service) once(ctx context.Context, asked request) (host string, e *Erro
 		return host, &Error{Kind: Connection, Err: withoutURL(err), retry: true}
 	}
 	defer func() { _ = response.Body.Close() }()
-	r := &reply{status: response.StatusCode, header: response.Header}
+	r := &reply{status: response.StatusCode, header: response.Header, hidden: s.hidden()}
 	r.body, err = io.ReadAll(io.LimitReader(response.Body, bodyMaxBytes+1))
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -102,27 +105,72 @@ func (s *service) once(ctx context.Context, asked request) (host string, e *Erro
 // fail adds what the answer says to e.
 func (r *reply) fail(e *Error) *Error {
 	e.Status, e.RequestID, e.RetryAfter = r.status, bounded(r.header.Get("X-Vcap-Request-Id")), retryAfter(r.header)
-	if r.status == http.StatusOK {
+	if r.status < 300 {
 		// A successful answer may hold a key or a token: its text is never quoted.
 		if e.Kind == NotTheService {
 			e.ContentType = bounded(r.header.Get("Content-Type"))
 		}
 		return e
 	}
-	var members struct {
-		Message     string `json:"ErrorMessage"`
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-	}
-	switch {
-	case json.Unmarshal(r.body, &members) == nil:
-		e.Text = bounded(strings.Join(strings.Fields(members.Message+" "+members.Error+" "+members.Description), " "))
-	case strings.HasPrefix(strings.TrimSpace(string(r.body)), "<"):
+	text, quotable := r.words()
+	if !quotable {
 		e.ContentType = bounded(r.header.Get("Content-Type"))
-	default:
-		e.Text = bounded(strings.TrimSpace(string(r.body)))
+		return e
 	}
+	e.Text = bounded(strings.Join(strings.Fields(text), " "))
 	return e
+}
+
+// words is what an answer says of an error: the members that the API and OAuth have for it, or a text. A page, other JSON and
+// what repeats the request are not quotable: anything may stand there, the secret too.
+func (r *reply) words() (text string, quotable bool) {
+	text = strings.TrimSpace(strings.TrimPrefix(string(r.body), "\ufeff"))
+	switch {
+	case strings.HasPrefix(text, "<"):
+		return "", false
+	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
+		var members struct {
+			Message     any `json:"ErrorMessage"`
+			Error       any `json:"error"`
+			Description any `json:"error_description"`
+		}
+		if json.Unmarshal([]byte(text), &members) != nil {
+			return "", false
+		}
+		var said []string
+		for _, member := range []any{members.Message, members.Error, members.Description} {
+			if s, is := member.(string); is && s != "" {
+				said = append(said, s)
+			}
+		}
+		if text = strings.Join(said, " "); text == "" {
+			return "", false
+		}
+	}
+	return text, !r.repeats(text)
+}
+
+// repeats is true for a text that holds something of the request which nobody may see. The begin of it is enough, for a text
+// may be cut off within; and the form's own names are, for its values may be written in ways that are not known here.
+func (r *reply) repeats(text string) bool {
+	for _, name := range []string{"client_secret=", "grant_type=", "access_token=", `access_token"`} {
+		if strings.Contains(text, name) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.hidden, func(value string) bool {
+		return strings.Contains(text, value[:min(len(value), hiddenBegin)])
+	})
+}
+
+// hidden is the secret, as it is and as the form of a token request has it, and the token.
+func (s *service) hidden() []string {
+	values := []string{s.token.value.Reveal()}
+	if s.binding != nil {
+		secret := s.binding.ClientSecret.Reveal()
+		values = append(values, secret, url.QueryEscape(secret))
+	}
+	return slices.DeleteFunc(values, func(value string) bool { return value == "" })
 }
 
 // decode reads a successful answer into v, an object or with array an array, and tells an answer that ended early from one of
@@ -151,7 +199,7 @@ func (r *reply) decode(v any, array bool) *Error {
 	} else if err != nil {
 		return r.fail(&Error{Kind: BadAnswer, Reason: "a member has another type than the API says"})
 	}
-	if d.More() {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return r.fail(&Error{Kind: NotTheService, Reason: "something follows the JSON", retry: true})
 	}
 	return nil

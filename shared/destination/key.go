@@ -33,6 +33,12 @@ func readKey(path string) (*localKey, *Error) {
 	fail := func(reason string, err error) *Error {
 		return &Error{Kind: LocalKey, Op: "read private key", Reason: "DESTINATION_KEY_PATH " + strconv.Quote(path) + " " + reason, Err: err}
 	}
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return nil, fail("cannot be opened", err)
+	case !info.Mode().IsRegular(): // to open a pipe waits for its writer
+		return nil, fail("is no regular file; mount the key's file there", nil)
+	}
 	f, err := os.Open(path) //nolint:gosec // the operator's configuration names the file
 	if err != nil {
 		return nil, fail("cannot be opened", err)

@@ -22,7 +22,7 @@ func (a *Admin) PublicKeys(ctx context.Context, level Level, keyStore string) ([
 		return nil, &Error{Kind: Refused, Op: op, Name: keyStore, Reason: fmt.Sprintf("the level %s or %s is needed, not %q", Instance, Subaccount, level)}
 	}
 	var chain []*x509.Certificate
-	e := a.call(ctx, op, keyStore, http.MethodGet, certificatesPath(level)+"/"+escapeName(keyStore)+"/publicKeys", nil, func(r *reply) (e *Error) {
+	e := a.call(ctx, about{op: op, kind: "certificate", name: keyStore}, http.MethodGet, certificatesPath(level)+"/"+escapeName(keyStore)+"/publicKeys", nil, func(r *reply) (e *Error) {
 		if r.status != http.StatusOK {
 			return r.refused(NoCertificate)
 		}

@@ -14,20 +14,38 @@ import (
 // at a time.
 type service struct {
 	config  Config
+	about   about
 	http    Doer
+	plain   *http.Transport // of http if that is our own, else nil
 	mutual  mutual
 	binding *binding.Binding // nil before the first
 	token   token
 	warned  *binding.Binding // whose certificate was said to be past half of its life
 }
 
-func newService(c Config) *service {
-	doer, transport := ownClient(c)
-	return &service{config: c, http: doer, mutual: mutual{base: transport}}
+// about is for what a token is fetched, for people.
+type about struct {
+	op         string // what is done: "find destination"
+	kind, name string // to what: a destination or a certificate
 }
 
-// close ends the connections that are kept. No call may be under way.
-func (s *service) close() { s.mutual.close() }
+func newService(c Config) *service {
+	doer, transport := ownClient(c)
+	s := &service{config: c, about: about{op: c.op(), kind: c.kind(), name: c.named()}, http: doer, mutual: mutual{base: transport}}
+	if c.HTTPClient == nil {
+		s.plain = transport
+	}
+	return s
+}
+
+// close ends the connections that are kept; those of a client that was given stay, for others may use them. No call may be
+// under way.
+func (s *service) close() {
+	s.mutual.close()
+	if s.plain != nil {
+		s.plain.CloseIdleConnections()
+	}
+}
 
 // ownClient follows no redirects: a token must not reach another host. The transport is what connections with a client
 // certificate are made like; nil if there is none of that kind.
@@ -76,7 +94,7 @@ func (s *service) ready(ctx context.Context, afresh bool) (changed bool, e *Erro
 		s.binding = b
 		s.sayHalfLife(ctx, now)
 	case old == nil || afresh || ended(old, now) && !s.token.usable(old, now):
-		return false, &Error{Kind: Binding, Op: s.config.op(), Name: s.config.named(), Err: err}
+		return false, &Error{Kind: Binding, Op: s.about.op, Name: s.about.name, Err: err}
 	default:
 		s.config.Logger.WarnContext(ctx, "binding cannot be read; the last one stays in use", "error", err)
 	}

@@ -37,7 +37,7 @@ func (t token) usable(client *binding.Binding, now time.Time) bool {
 func (s *service) fetchToken(ctx context.Context, b *binding.Binding) (token, *Error) {
 	// Client ids hold "!" and "|", secrets anything: only the form encoding carries them unchanged.
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {b.ClientID}}
-	asked := request{op: "fetch token for " + s.config.kind(), name: s.config.named(), by: s.http}
+	asked := request{op: "fetch token for " + s.about.kind, name: s.about.name, by: s.http}
 	endpoint, err := s.endpoint(b)
 	if b.Certificate.IsZero() {
 		form.Set("client_secret", b.ClientSecret.Reveal())

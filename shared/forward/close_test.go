@@ -185,3 +185,45 @@ func TestARefusedBatchThatNobodyWaitsForIsNotSentAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestCloseSettlesWhatHasRestedOnce: an event that was tried before is settled like any other, ready or in flight.
+func TestCloseSettlesWhatHasRestedOnce(t *testing.T) {
+	for name, flies := range map[string]bool{"in flight": true, "ready": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sink := &script{limits: Limits{Items: 1}, answer: func(_ context.Context, call int, ids []string) []error {
+					if call == 0 {
+						return same(len(ids), &Error{Kind: Throttled, RetryAfter: time.Second, Err: errors.New("x")})
+					}
+					time.Sleep(time.Minute) // whatever ctx says: the target has it
+					return make([]error, len(ids))
+				}}
+				f := New(sink, Config{BatchSlots: 1})
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					err := f.Forward(t.Context(), []event.Event{ev("again", "")}, "")[0]
+					if flies && err != nil || !flies && !errors.Is(err, errShutdown) {
+						t.Errorf("Forward() of the event that rested = %v", err)
+					}
+				})
+				synctest.Wait()
+				if !flies {
+					wg.Go(func() {
+						if err := f.Forward(t.Context(), []event.Event{ev("flying", "")}, "")[0]; err != nil {
+							t.Errorf("Forward() of the event in flight = %v, want what the target said", err)
+						}
+					})
+				}
+				time.Sleep(2 * time.Second)
+				f.mu.Lock()
+				if n, resting := f.queue.n(), len(f.queue.rest); f.inFlight != 1 || resting != 0 || n == 0 != flies {
+					t.Errorf("%d in flight, %d ready, %d resting before Close", f.inFlight, n, resting)
+				}
+				f.mu.Unlock()
+				f.Close()
+				wg.Wait()
+				empty(t, f)
+			})
+		})
+	}
+}

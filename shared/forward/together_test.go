@@ -134,3 +134,19 @@ func TestTogetherWithoutItsSender(t *testing.T) {
 		empty(t, f)
 	})
 }
+
+// TestTogetherWithoutAKey: an event without a key has none behind it, and is in a batch with those that have.
+func TestTogetherWithoutAKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &script{limits: Limits{Items: 10, Together: true}, answer: func(_ context.Context, _ int, ids []string) []error { return make([]error, len(ids)) }}
+		f := New(sink, Config{BatchSlots: 1})
+		defer f.Close()
+		if err := errors.Join(f.Forward(t.Context(), []event.Event{ev("a", ""), ev("k1", "k"), ev("b", ""), ev("k2", "k")}, "")...); err != nil {
+			t.Errorf("Forward() = %v, want all accepted", err)
+		}
+		if diff := cmp.Diff([][]string{{"a", "k1", "k2", "b"}}, sink.sent()); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+		empty(t, f)
+	})
+}

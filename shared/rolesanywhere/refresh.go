@@ -69,7 +69,10 @@ func (p *Provider) fly(ctx context.Context, f *flight, changes int) {
 	if p.unchanged(ctx) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.changed, p.flight = time.Time{}, nil
+		p.flight = nil
+		if changes == p.changes { // else it changed once more, after it had been looked at
+			p.changed = time.Time{}
+		}
 		close(f.done)
 		return
 	}

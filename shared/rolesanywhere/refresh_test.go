@@ -1,12 +1,16 @@
 package rolesanywhere
 
 import (
+	"context"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/trustbridge/trustbridge/shared/keystore"
 )
 
 func TestFact19RefreshIsAheadAndSpread(t *testing.T) {
@@ -255,6 +259,74 @@ func TestFact07BadNewMaterialLeavesTheOldSession(t *testing.T) {
 		}
 		if s.log.Count("key mismatch") == 0 {
 			t.Errorf("the bad material was not reported:\n%s", s.log)
+		}
+	})
+}
+
+// TestChangeAfterTheEndSignsInWithoutAnEvent: of an ended session nothing else asks any more.
+func TestChangeAfterTheEndSignsInWithoutAnEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, nil)
+		if _, err := s.Retrieve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.service.does(always(answer{dropBefore: true}))
+		time.Sleep(3 * time.Hour)
+		before := s.service.calls()
+		s.service.does(nil)
+		s.source.set(rsaIdentity(t), nil)
+		s.IdentityChanged()
+		time.Sleep(changeSpread + time.Second)
+		if n := s.service.calls() - before; n != 1 || s.current.Load().version != rsaIdentity(t).Version {
+			t.Errorf("31 s after the change: %d calls, want one with the new identity", n)
+		}
+	})
+}
+
+// racing is a source that finds another identity just after it gave the old one.
+type racing struct {
+	mu   sync.Mutex // guards all below
+	id   *keystore.Identity
+	then func() // called once the identity was read
+}
+
+func (r *racing) Identity(context.Context) (*keystore.Identity, error) {
+	r.mu.Lock()
+	id, then := r.id, r.then
+	r.then = nil
+	r.mu.Unlock()
+	if then != nil {
+		then()
+	}
+	return id, nil
+}
+
+func (r *racing) set(id *keystore.Identity, then func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.id, r.then = id, then
+}
+
+// TestChangeDuringALookIsNotLost: the look found the old identity, and the change came before it was done.
+func TestChangeDuringALookIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &racing{}
+		s := newStage(t, func(c *Config) {
+			source.set(ecIdentity(t), nil)
+			c.Source = source
+		})
+		if _, err := s.Retrieve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		young := makeIdentity(t, nil)
+		source.set(ecIdentity(t), func() {
+			source.set(young, nil)
+			s.IdentityChanged()
+		})
+		s.IdentityChanged() // of something else, for example a property that is no ARN
+		time.Sleep(2 * changeSpread)
+		if got := s.current.Load().version; got != young.Version || s.service.calls() != 2 {
+			t.Errorf("a minute after the change the session is of %s after %d calls, want %s after 2", got, s.service.calls(), young.Version)
 		}
 	})
 }

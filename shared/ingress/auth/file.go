@@ -109,6 +109,10 @@ func (f *usersFile) read(old *state, now time.Time) *state {
 		s.problem = withoutPath(err)
 		return &s
 	}
+	if mode := info.Mode(); !mode.IsRegular() && !mode.IsDir() { // to open a pipe waits for its writer
+		s.problem = "is no regular file"
+		return &s
+	}
 	if unchanged(old.info, info) {
 		s.info = info
 		return &s

@@ -56,6 +56,9 @@ func TestFileThatHasSettledIsNotReadAgain(t *testing.T) {
 	if status := h.as(t, basicValue("em", "other")); status != http.StatusUnauthorized {
 		t.Errorf("other: %d, want 401: the file was read though nothing tells of a change", status)
 	}
+	if status := h.as(t, basicValue("em", "other")); status != http.StatusUnauthorized {
+		t.Errorf("other, once more: %d, want 401: a look that read nothing forgot what it knew of the file", status)
+	}
 }
 
 func TestFileIsReplaced(t *testing.T) {

@@ -153,6 +153,10 @@ func TestWhoWaitsForTheCheckOfAnotherWaitsNoLongerThanItsRequest(t *testing.T) {
 		if err := h.verifier.verify(t.Context(), h.file.current.Load().users, credentials{"em", "right"}); err != nil || c.count() != 1 {
 			t.Errorf("verify() = %v after %d checks, want nil after 1", err, c.count())
 		}
+		if !h.verifier.mu.TryLock() {
+			t.Fatal("verify() of a pair that was verified meanwhile keeps the mutex")
+		}
+		h.verifier.mu.Unlock()
 	})
 }
 
