@@ -8,6 +8,10 @@
 #
 # What is there already is brought up to date and never made twice. Progress goes to stderr; the outputs of template.yaml go to
 # stdout, each a line of its name, a tab and its value. Nothing is ever deleted.
+#
+# What it does not bring up to date: a trust anchor or profile that somebody disabled stays disabled (whoever did that, had a reason);
+# a table keeps its key, billing mode and TTL attribute, a role its longest session, a subscription its settings, and alarms go to a
+# second address beside the first. What parameters no longer name, such as another Lambda function, keeps what it had.
 set -euo pipefail
 export AWS_PAGER=''
 
@@ -47,35 +51,58 @@ trap 'rm -rf "$work"' EXIT
 get() { aws "$@" --output text | awk 'NR == 1'; }
 # quoted is JSON text of what stdin holds: our own JSON without control characters, or PEM.
 quoted() { tr -d '\r' | sed 's/\\/\\\\/g; s/"/\\"/g' | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }'; }
+# patient CODES COMMAND... repeats a command that AWS refuses with one of the codes, as it does while what was made a moment ago is
+# not known everywhere. Its status is the command's.
+patient() {
+  local codes=$1 wait status
+  shift
+  for wait in 5 10 15 30 60 0; do
+    status=0
+    "$@" 2>"$work/refused" || status=$?
+    [ "$status" -ne 0 ] || return 0
+    cat "$work/refused" >&2
+    [ "$wait" -gt 0 ] && grep -Eq "\(($codes)\)" "$work/refused" || return "$status"
+    say 'not yet' "again in $wait s"
+    sleep "$wait"
+  done
+}
 statement() { printf '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",%s}]}' "$1"; }
 
 who=$(get sts get-caller-identity --query Arn)
 say 'signed in as' "$who"
+
+# Nothing is made for a function that is not there. Whoever may not look is told at the end.
+no_function="there is no Lambda function $FunctionName with the alias or version $FunctionAlias: make the function and its alias first, or give setup --lambda NAME:ALIAS"
+if [ -n "$FunctionName" ] &&
+  ! aws lambda get-function-configuration --function-name "$FunctionName" --qualifier "$FunctionAlias" >"$work/function.json" 2>"$work/refused"; then
+  ! grep -q '(ResourceNotFoundException)' "$work/refused" || fail "$no_function"
+fi
 
 # Topic and queues.
 TopicArn=$(get sns create-topic --name "$Name" --query TopicArn)
 IFS=: read -r _ partition _ region account _ <<<"$TopicArn"
 say topic "$TopicArn"
 
-# queue NAME POLICY REDRIVE: sets QueueUrl and QueueArn.
+# queue NAME POLICY REDRIVE DAYS: sets QueueUrl and QueueArn.
 queue() {
   if ! QueueUrl=$(get sqs get-queue-url --queue-name "$1" --query QueueUrl 2>/dev/null) || [ -z "$QueueUrl" ]; then
     QueueUrl=$(get sqs create-queue --queue-name "$1" --query QueueUrl)
   fi
   QueueArn=arn:$partition:sqs:$region:$account:$1
   # SQS's own keys: SNS may not use the key alias/aws/sqs.
-  printf '{"SqsManagedSseEnabled":"true","MessageRetentionPeriod":"1209600"' >"$work/queue.json"
+  printf '{"SqsManagedSseEnabled":"true","MessageRetentionPeriod":"%s"' "$(($4 * 24 * 3600))" >"$work/queue.json"
   [ -z "$2" ] || printf ',"Policy":"%s"' "$(quoted <<<"$2")" >>"$work/queue.json"
   [ -z "$3" ] || printf ',"RedrivePolicy":"%s"' "$(quoted <<<"$3")" >>"$work/queue.json"
   printf '}' >>"$work/queue.json"
-  aws sqs set-queue-attributes --queue-url "$QueueUrl" --attributes "file://$work/queue.json"
+  patient 'AWS.SimpleQueueService.NonExistentQueue|QueueDoesNotExist' aws sqs set-queue-attributes --queue-url "$QueueUrl" --attributes "file://$work/queue.json"
   say queue "$QueueArn"
 }
 from_topic() { statement '"Principal":{"Service":"sns.amazonaws.com"},"Action":"sqs:SendMessage","Resource":"'"arn:$partition:sqs:$region:$account:$1"'","Condition":{"ArnEquals":{"aws:SourceArn":"'"$TopicArn"'"}}'; }
 
-queue "$Name-dead-letters" "$(from_topic "$Name-dead-letters")" ''
+# In a dead-letter queue a message keeps the time at which it was sent: with 7 days here it has 7 more there, out of SQS's 14.
+queue "$Name-dead-letters" "$(from_topic "$Name-dead-letters")" '' 14
 dead=$QueueArn
-queue "$Name" "$(from_topic "$Name")" '{"deadLetterTargetArn":"'"$dead"'","maxReceiveCount":5}'
+queue "$Name" "$(from_topic "$Name")" '{"deadLetterTargetArn":"'"$dead"'","maxReceiveCount":5}' 7
 printf '{"RawMessageDelivery":"true","RedrivePolicy":"%s"}' "$(quoted <<<'{"deadLetterTargetArn":"'"$dead"'"}')" >"$work/subscription.json"
 subscription=$(get sns subscribe --topic-arn "$TopicArn" --protocol sqs --notification-endpoint "$QueueArn" \
   --attributes "file://$work/subscription.json" --return-subscription-arn --query SubscriptionArn)
@@ -99,7 +126,8 @@ case $(get dynamodb describe-time-to-live --table-name "$Name" --query TimeToLiv
   ENABLED | ENABLING) ;;
   *) aws dynamodb update-time-to-live --table-name "$Name" --time-to-live-specification "Enabled=true,AttributeName=$TableTtlAttribute" >"$work/ttl.json" ;;
 esac
-aws dynamodb update-continuous-backups --table-name "$Name" --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true >"$work/backups.json"
+# A table that was just made answers that its backups are still being enabled.
+patient ContinuousBackupsUnavailableException aws dynamodb update-continuous-backups --table-name "$Name" --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true >"$work/backups.json"
 say table "arn:$partition:dynamodb:$region:$account:table/$Name"
 
 # Trust anchor.
@@ -157,20 +185,28 @@ say profile "$ProfileArn"
 
 # What the Lambda function needs so that no event is lost.
 if [ -n "$FunctionName" ]; then
-  queue "$Name-failed-invocations" '' ''
+  queue "$Name-failed-invocations" '' '' 14
   if [ -n "$FunctionRoleName" ]; then
     aws iam put-role-policy --role-name "$FunctionRoleName" --policy-name "$Name-failed-invocations" \
       --policy-document "$(statement "\"Action\":\"sqs:SendMessage\",\"Resource\":\"$QueueArn\"")"
   fi
-  # Lambda looks at the permission at once, and a new one takes some seconds to be seen everywhere.
-  for wait in 5 10 15 0; do
-    if aws lambda put-function-event-invoke-config --function-name "$FunctionName" --qualifier "$FunctionAlias" \
-      --destination-config '{"OnFailure":{"Destination":"'"$QueueArn"'"}}' >"$work/events.json" 2>"$work/refused"; then break; fi
+  # What else somebody set there stays: put removes it, so it is only for where nothing is set.
+  verb=update on_success=''
+  if there=$(get lambda get-function-event-invoke-config --function-name "$FunctionName" --qualifier "$FunctionAlias" \
+    --query '[DestinationConfig.OnSuccess.Destination]' 2>"$work/refused"); then
+    case $there in '' | None) ;; *) on_success=',"OnSuccess":{"Destination":"'$there'"}' ;; esac
+  elif grep -q '(ResourceNotFoundException)' "$work/refused"; then
+    verb=put
+  else
     cat "$work/refused" >&2
-    [ "$wait" -gt 0 ] || fail "the on-failure destination of $FunctionArn was refused; is its role $FunctionRoleName allowed to send to $QueueArn?"
-    say 'on-failure destination' "refused; again in $wait s"
-    sleep "$wait"
-  done
+    fail "whether $FunctionArn has other settings for asynchronous invocation cannot be seen, and they are not to be lost; it needs lambda:GetFunctionEventInvokeConfig"
+  fi
+  # Lambda looks at the permission at once, and a new one takes some seconds to be seen everywhere.
+  if ! patient InvalidParameterValueException aws lambda "$verb-function-event-invoke-config" --function-name "$FunctionName" \
+    --qualifier "$FunctionAlias" --destination-config '{"OnFailure":{"Destination":"'"$QueueArn"'"}'"$on_success}" >"$work/events.json"; then
+    ! grep -q '(ResourceNotFoundException)' "$work/refused" || fail "$no_function"
+    fail "the on-failure destination of $FunctionArn was refused; is its role $FunctionRoleName allowed to send to $QueueArn?"
+  fi
   say 'on-failure destination' "$FunctionArn"
 fi
 
@@ -194,6 +230,12 @@ alarm certificate-expiry 'The root certificate in the trust anchor ends soon. Ad
   '"Namespace":"AWS/RolesAnywhere","MetricName":"DaysToExpiry","Dimensions":[{"Name":"TrustAnchorArn","Value":"'"$TrustAnchorArn"'"}],"Statistic":"Minimum","Period":86400,"Threshold":45,"ComparisonOperator":"LessThanOrEqualToThreshold"'
 alarm refused-sessions 'IAM Roles Anywhere refused a session. The log of the function that asked says why.' \
   '"Metrics":[{"Id":"refused","Expression":"SELECT SUM(Failure) FROM \"AWS/RolesAnywhere\"","Period":300,"ReturnData":true}],"Threshold":0,"ComparisonOperator":"GreaterThanThreshold"'
+# waiting NAME DESCRIPTION: an alarm of the queue of that name, which nobody reads.
+waiting() {
+  alarm "$1" "$2" '"Namespace":"AWS/SQS","MetricName":"ApproximateNumberOfMessagesVisible","Dimensions":[{"Name":"QueueName","Value":"'"$Name-$1"'"}],"Statistic":"Maximum","Period":300,"Threshold":0,"ComparisonOperator":"GreaterThanThreshold"'
+}
+waiting dead-letters 'Events could not be delivered to the queue, or its receiver gave them up. See why, and redrive them within 7 days.'
+[ -z "$FunctionName" ] || waiting failed-invocations 'The Lambda function failed with events, three times each. See its log, and invoke it with them again within 14 days.'
 
 output() { printf '%s\t%s\n' "$1" "$2"; }
 output TrustAnchorArn "$TrustAnchorArn"

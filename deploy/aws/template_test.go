@@ -50,6 +50,10 @@ func setUp(t *testing.T, name, text string) string {
 
 // create is create.sh on a folder, with the commands of bin before all others.
 func create(t *testing.T, bin, folder string) *exec.Cmd {
+	t.Helper()
+	if _, err := os.Stat("create.sh"); err != nil { // so that go test knows what its result depends on
+		t.Fatal(err)
+	}
 	return exec.CommandContext(t.Context(), "bash", "-c", `PATH="$1:$PATH" exec bash create.sh "$2"`, "bash", bin, folder)
 }
 

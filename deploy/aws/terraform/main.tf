@@ -13,21 +13,21 @@ locals {
       publish_sns    = var.publish_sns_common_name
       store_dynamodb = var.store_dynamodb_common_name
       invoke_lambda  = var.invoke_lambda_common_name
-    } : function => jsonencode({
-      Version = "2012-10-17"
-      Statement = [{
-        Effect    = "Allow"
-        Principal = { Service = "rolesanywhere.amazonaws.com" }
-        Action    = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
-        Condition = {
-          ArnEquals = { "aws:SourceArn" = aws_rolesanywhere_trust_anchor.trust_anchor.arn }
-          StringEquals = {
-            "aws:PrincipalTag/x509Subject/L"  = var.subject_locality
-            "aws:PrincipalTag/x509Subject/CN" = common_name
-            "aws:PrincipalTag/x509Issuer/CN"  = [for issuer in split(",", var.issuer_common_names) : trimspace(issuer)]
+      } : function => jsonencode({
+        Version = "2012-10-17"
+        Statement = [{
+          Effect    = "Allow"
+          Principal = { Service = "rolesanywhere.amazonaws.com" }
+          Action    = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+          Condition = {
+            ArnEquals = { "aws:SourceArn" = aws_rolesanywhere_trust_anchor.trust_anchor.arn }
+            StringEquals = {
+              "aws:PrincipalTag/x509Subject/L"  = var.subject_locality
+              "aws:PrincipalTag/x509Subject/CN" = common_name
+              "aws:PrincipalTag/x509Issuer/CN"  = [for issuer in split(",", var.issuer_common_names) : trimspace(issuer)]
+            }
           }
-        }
-      }]
+        }]
     })
   }
 }
@@ -41,6 +41,8 @@ resource "aws_rolesanywhere_trust_anchor" "trust_anchor" {
       x509_certificate_data = var.second_trust_anchor_certificate == "" ? var.trust_anchor_certificate : "${var.trust_anchor_certificate}\n${var.second_trust_anchor_certificate}"
     }
   }
+  # Both are named: an event that is not has AWS's own 45 days, which would always warn of a certificate that lives for 15 to 31.
+  # From the first threshold on, DaysToExpiry is published at all.
   notification_settings {
     event     = "CA_CERTIFICATE_EXPIRY"
     enabled   = true
@@ -133,10 +135,11 @@ resource "aws_sns_topic_subscription" "subscription" {
   redrive_policy       = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letter_queue.arn })
 }
 
+# Half of what the dead letters have, since a message keeps the time at which it was sent.
 resource "aws_sqs_queue" "queue" {
   name                      = var.name
   sqs_managed_sse_enabled   = true
-  message_retention_seconds = 1209600
+  message_retention_seconds = 604800
   redrive_policy            = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letter_queue.arn, maxReceiveCount = 5 })
 }
 
@@ -273,6 +276,37 @@ resource "aws_cloudwatch_metric_alarm" "refused_sessions_alarm" {
     period      = 300
     return_data = true
   }
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = aws_sns_topic.alarm_topic[*].arn
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead_letters_alarm" {
+  alarm_name          = "${var.name}-dead-letters"
+  alarm_description   = "Events could not be delivered to the queue, or its receiver gave them up. See why, and redrive them within 7 days."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.dead_letter_queue.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = aws_sns_topic.alarm_topic[*].arn
+}
+
+resource "aws_cloudwatch_metric_alarm" "failed_invocations_alarm" {
+  count               = var.function_name == "" ? 0 : 1
+  alarm_name          = "${var.name}-failed-invocations"
+  alarm_description   = "The Lambda function failed with events, three times each. See its log, and invoke it with them again within 14 days."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.failed_invocations_queue[0].name }
+  statistic           = "Maximum"
+  period              = 300
   evaluation_periods  = 1
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"

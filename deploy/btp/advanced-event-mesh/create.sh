@@ -18,7 +18,10 @@ queue=$(sed -n 's/.*"queueName" *: *"\([^"]*\)".*/\1/p' queue.json)
 rdp=$(sed -n 's/.*"restDeliveryPointName" *: *"\([^"]*\)".*/\1/p' rest-delivery-point.json)
 
 call queues @queue.json
-while read -r topic; do
+# The last line may lack its end, and an editor may have written \r before each.
+while read -r topic || [ -n "$topic" ]; do
+  topic=${topic%$'\r'}
+  [ -n "$topic" ] || continue
   call "queues/$queue/subscriptions" "{\"subscriptionTopic\":\"$topic\"}"
 done <topics.txt
 call restDeliveryPoints @rest-delivery-point.json

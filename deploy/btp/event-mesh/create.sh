@@ -23,7 +23,10 @@ token=$(printf 'grant_type=client_credentials&client_id=%s&client_secret=%s' "$(
 queue=$(sed -n 's/.*"address" *: *"queue:\([^"]*\)".*/\1/p' "$subscription")
 
 call --request PUT --data @queue.json "$management_uri/hub/rest/api/v1/management/messaging/queues/$(encode "$queue")"
-while read -r topic; do
+# The last line may lack its end, and an editor may have written \r before each.
+while read -r topic || [ -n "$topic" ]; do
+  topic=${topic%$'\r'}
+  [ -n "$topic" ] || continue
   call --request PUT "$management_uri/hub/rest/api/v1/management/messaging/queues/$(encode "$queue")/subscriptions/$(encode "$topic")"
 done <topics.txt
 call --request POST --data @"$subscription" "$messaging_uri/messagingrest/v1/subscriptions"

@@ -13,6 +13,7 @@ const (
 	cloudWatchVersion = "2010-08-01"
 	cloudWatchTarget  = "GraniteServiceVersion20100801."
 	rolesAnywhereSums = "AWS/RolesAnywhere"
+	queueSums         = "AWS/SQS"
 )
 
 // failuresPattern are the queries over what Roles Anywhere counts.
@@ -60,7 +61,10 @@ func (s *Server) putAlarm(p alarmProperties) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range p.Dimensions {
-		if s.anchors[d.Value] == nil {
+		if p.Namespace == queueSums && s.queues[s.arn(serviceSQS, d.Value)] == nil {
+			return fmt.Errorf("there is no queue %s, so that nothing would ever count", d.Value)
+		}
+		if p.Namespace == rolesAnywhereSums && s.anchors[d.Value] == nil {
 			return fmt.Errorf("there is no trust anchor %s, so that nothing would ever count", d.Value)
 		}
 	}
@@ -83,7 +87,8 @@ func (s *Server) deleteAlarm(name string) {
 	delete(s.alarms, name)
 }
 
-// check checks what an alarm is about: a figure that Roles Anywhere publishes, and no other.
+// check checks what an alarm is about: a figure that Roles Anywhere publishes, or how many messages wait in a queue, and no other.
+// Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 // Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 func (p alarmProperties) check() error {
 	comparisons := []string{"GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"}
@@ -101,11 +106,13 @@ func (p alarmProperties) check() error {
 	case (p.MetricName == "") == (len(p.Metrics) == 0):
 		return fmt.Errorf("exactly one of MetricName and Metrics must be there")
 	case p.MetricName != "":
-		if p.Namespace != rolesAnywhereSums || p.MetricName != "DaysToExpiry" || len(p.Dimensions) != 1 || p.Dimensions[0].Name != "TrustAnchorArn" {
-			return fmt.Errorf("metric %s of %s with these dimensions is not here; DaysToExpiry of %s by TrustAnchorArn is", p.MetricName, p.Namespace, rolesAnywhereSums)
+		dimension := map[string]string{rolesAnywhereSums + " DaysToExpiry": "TrustAnchorArn", queueSums + " ApproximateNumberOfMessagesVisible": "QueueName"}[p.Namespace+" "+p.MetricName]
+		if dimension == "" || len(p.Dimensions) != 1 || p.Dimensions[0].Name != dimension {
+			return fmt.Errorf("metric %s of %s with these dimensions is not here; DaysToExpiry of %s by TrustAnchorArn and ApproximateNumberOfMessagesVisible of %s by QueueName are",
+				p.MetricName, p.Namespace, rolesAnywhereSums, queueSums)
 		}
 		if !slices.Contains([]string{"Minimum", "Maximum", "Average"}, p.Statistic) {
-			return fmt.Errorf("statistic %q says nothing of days", p.Statistic)
+			return fmt.Errorf("statistic %q says nothing of days, nor of messages that wait", p.Statistic)
 		}
 	default:
 		q := p.Metrics[0]

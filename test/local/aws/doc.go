@@ -11,7 +11,7 @@
 // It promises to accept nothing that AWS would refuse: certificates, signatures, sessions, policies and sizes are checked
 // in full, and where AWS's behaviour is not known the stricter one is taken. What it does not have (endpoints
 // other than SQS queues, keys of KMS, policies of queues for others than SNS, secondary indexes, transactions, calls of Lambda
-// besides Invoke and its on-failure destination) it refuses by name; nothing is ignored.
+// besides Invoke, GetFunctionConfiguration and the on-failure destination) it refuses by name; nothing is ignored.
 // Texts for which no answer of AWS is on record begin with "stand-in: ".
 //
 // Everything lives in memory and ends with [Server.Close]. Time is the machine's, or the bubble's under testing/synctest,

@@ -122,11 +122,15 @@ func tooMany(reason string) *refusal {
 
 // lambda answers a request that was signed for Lambda.
 func (s *Server) lambda(c *call) *answer {
-	t, ours, r := s.readInvocation(c.Request)
-	do := s.invokeFunction
+	t, ours, r := s.readConfiguration(c.Request)
+	do := s.showConfiguration
+	if !ours {
+		t, ours, r = s.readInvocation(c.Request)
+		do = s.invokeFunction
+	}
 	if !ours {
 		t, ours, r = s.readEventConfig(c.Request)
-		do = s.putEventConfig
+		do = map[string]func(*call, target) (*answer, *refusal){http.MethodGet: s.showEventConfig, http.MethodPost: s.changeEventConfig, http.MethodPut: s.changeEventConfig}[c.Method]
 	}
 	if !ours {
 		r = &refusal{status: http.StatusNotFound, code: "UnknownOperationException", text: "stand-in: the request is signed for lambda, but is none of lambda"}
@@ -143,11 +147,15 @@ func (s *Server) lambda(c *call) *answer {
 
 // claimInvocation reads what a call of Lambda says it is; false if it is another service's.
 func (s *Server) claimInvocation(c *call) bool {
-	t, ours, _ := s.readInvocation(c.Request) // a claim: what cannot be read is absent
-	action := "Invoke"
+	t, ours, _ := s.readConfiguration(c.Request) // a claim: what cannot be read is absent
+	action := "GetFunctionConfiguration"
+	if !ours {
+		t, ours, _ = s.readInvocation(c.Request)
+		action = "Invoke"
+	}
 	if !ours {
 		t, ours, _ = s.readEventConfig(c.Request)
-		action = "PutFunctionEventInvokeConfig"
+		action = eventConfigAction(c.Method)
 	}
 	if ours {
 		c.claim = Call{Service: serviceLambda, Action: action, Resource: t.qualified(), Body: c.body}

@@ -86,9 +86,9 @@ func (s *Server) readEventConfig(r *http.Request) (t target, ours bool, refused 
 	}
 	escaped, found := strings.CutSuffix(rest, eventConfigSuffix)
 	name, err := url.PathUnescape(escaped)
-	if r.Method != http.MethodPut || !found || err != nil {
+	if eventConfigAction(r.Method) == "" || !found || err != nil {
 		return target{}, true, &refusal{status: http.StatusNotFound, code: "UnknownOperationException",
-			text: "stand-in: only PUT " + eventConfigPath + "{name}" + eventConfigSuffix + " is here"}
+			text: "stand-in: only GET, POST and PUT " + eventConfigPath + "{name}" + eventConfigSuffix + " are here"}
 	}
 	t, refused = s.resolve(name, r.URL.Query().Get("Qualifier"))
 	if t.qualifier == "" {
@@ -97,10 +97,46 @@ func (s *Server) readEventConfig(r *http.Request) (t target, ours bool, refused 
 	return t, true, refused
 }
 
-// putEventConfig answers PutFunctionEventInvokeConfig.
-func (s *Server) putEventConfig(c *call, t target) (*answer, *refusal) {
-	if r := s.administer(c, "lambda:PutFunctionEventInvokeConfig", t.qualified()); r != nil {
+// eventConfigAction is what a method does to a configuration of asynchronous invocations, "" if it does nothing.
+func eventConfigAction(method string) string {
+	return map[string]string{
+		http.MethodGet: "GetFunctionEventInvokeConfig", http.MethodPost: "UpdateFunctionEventInvokeConfig", http.MethodPut: "PutFunctionEventInvokeConfig",
+	}[method]
+}
+
+// onFailure is the queue that is set under a qualifier, "" if none is.
+func (s *Server) onFailure(t target) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if f := s.functions[t.arn]; f != nil {
+		return f.failures[t.qualifier]
+	}
+	return ""
+}
+
+func noEventConfig(t target) *refusal {
+	return notFunction("The function " + t.qualified() + " doesn't have an EventInvokeConfig")
+}
+
+// showEventConfig answers GetFunctionEventInvokeConfig.
+func (s *Server) showEventConfig(c *call, t target) (*answer, *refusal) {
+	if r := s.administer(c, "lambda:GetFunctionEventInvokeConfig", t.qualified()); r != nil {
 		return nil, r
+	}
+	arn := s.onFailure(t)
+	if arn == "" {
+		return nil, noEventConfig(t)
+	}
+	return s.eventConfig(t, arn), nil
+}
+
+// changeEventConfig answers PutFunctionEventInvokeConfig and UpdateFunctionEventInvokeConfig, which needs one that is there.
+func (s *Server) changeEventConfig(c *call, t target) (*answer, *refusal) {
+	if r := s.administer(c, "lambda:"+eventConfigAction(c.Method), t.qualified()); r != nil {
+		return nil, r
+	}
+	if c.Method == http.MethodPost && s.onFailure(t) == "" {
+		return nil, noEventConfig(t)
 	}
 	var in eventsProperties
 	if err := decodeMembers(c.body, &in); err != nil || in.FunctionName != "" || in.Qualifier != "" {
@@ -110,8 +146,42 @@ func (s *Server) putEventConfig(c *call, t target) (*answer, *refusal) {
 		return nil, r
 	}
 	c.effect = "on-failure destination set"
+	return s.eventConfig(t, in.DestinationConfig.OnFailure.Destination), nil
+}
+
+func (s *Server) eventConfig(t target, queueARN string) *answer {
 	return &answer{status: http.StatusOK, contentType: contentJSON, header: make(http.Header), body: marshalJSON(map[string]any{
 		"FunctionArn": t.qualified(), "LastModified": float64(s.now().UnixMilli()) / float64(time.Second/time.Millisecond),
-		"DestinationConfig": map[string]any{"OnSuccess": struct{}{}, "OnFailure": in.DestinationConfig.OnFailure},
+		"DestinationConfig": map[string]any{"OnSuccess": struct{}{}, "OnFailure": map[string]string{"Destination": queueARN}},
+	})}
+}
+
+// configurationSuffix ends the path of a function's configuration.
+// Source: https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
+const configurationSuffix = "/configuration"
+
+// readConfiguration is the function that a request asks to see; ours is false if it asks for none.
+func (s *Server) readConfiguration(r *http.Request) (t target, ours bool, refused *refusal) {
+	rest, ours := strings.CutPrefix(r.URL.EscapedPath(), invocationPath)
+	escaped, found := strings.CutSuffix(rest, configurationSuffix)
+	name, err := url.PathUnescape(escaped)
+	if !ours || !found || err != nil || r.Method != http.MethodGet {
+		return target{}, false, nil
+	}
+	t, refused = s.resolve(name, r.URL.Query().Get("Qualifier"))
+	return t, true, refused
+}
+
+// showConfiguration answers GetFunctionConfiguration.
+func (s *Server) showConfiguration(c *call, t target) (*answer, *refusal) {
+	if r := s.administer(c, "lambda:GetFunctionConfiguration", t.qualified()); r != nil {
+		return nil, r
+	}
+	f, version, _, r := s.find(t)
+	if r != nil {
+		return nil, r
+	}
+	return &answer{status: http.StatusOK, contentType: contentJSON, header: make(http.Header), body: marshalJSON(map[string]any{
+		"FunctionName": f.name, "FunctionArn": t.qualified(), "Version": version, "Timeout": int(f.options.Timeout / time.Second), "MemorySize": f.options.MemoryMB,
 	})}, nil
 }

@@ -68,8 +68,12 @@ func TestDeployedTargets(t *testing.T) {
 		if err != nil || table.Schema.Hash != (Key{Name: "pk", Type: "S"}) || table.Schema.Range != (Key{Name: "sk", Type: "S"}) || table.TTL != "expires_at" || !table.Recovery || !table.Active {
 			t.Errorf("table = %+v, %v", table, err)
 		}
-		if want := []string{stack + "-certificate-expiry", stack + "-refused-sessions"}; !slices.Equal(l.Alarms(), want) {
+		if want := []string{stack + "-certificate-expiry", stack + "-dead-letters", stack + "-failed-invocations", stack + "-refused-sessions"}; !slices.Equal(l.Alarms(), want) {
 			t.Errorf("Alarms() = %v, want %v", l.Alarms(), want)
+		}
+		// What took its whole time in the queue must have time left as a dead letter, for it keeps the time at which it was sent.
+		if there, then := l.queues[queue].attributes()["MessageRetentionPeriod"], l.queues[dead].attributes()["MessageRetentionPeriod"]; there != "604800" || then != "1209600" {
+			t.Errorf("a message stays for %s s and %s s, want 7 days in the queue and 14 among the dead letters", there, then)
 		}
 		if d.Outputs["FunctionArn"] != worker+":live" || d.Outputs["QueueUrl"] != "https://sqs.eu-central-1.amazonaws.com/111122223333/"+stack {
 			t.Errorf("outputs = %v", d.Outputs)
@@ -185,6 +189,8 @@ func TestLoadTemplateRefuses(t *testing.T) {
 			{"Period: 300,", "Period: 299,", "multiple of 60"},
 			{"Value: !GetAtt TrustAnchor.TrustAnchorArn}\n      Statistic", "Value: x}\n      Statistic", "there is no trust anchor x"},
 			{"Protocol: sqs", "Protocol: https", "sqs and email are"},
+			{"Value: !GetAtt DeadLetterQueue.QueueName}", "Value: x}", "there is no queue x"}, {"MetricName: Approx", "MetricName: Exact", "ApproximateNumberOfMessagesVisible of AWS/SQS"},
+			{"!If [HasFunctionRole, !Ref FunctionRolePolicy, '']", "x", "does not have permissions"},
 		} {
 			at := strings.LastIndex(text, tt.old)
 			if at < 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -32,7 +33,7 @@ type module struct {
 func readModule(t *testing.T, given map[string]string) *module {
 	t.Helper()
 	m := &module{t: t, blocks: map[string][]*hclsyntax.Block{}, context: &hcl.EvalContext{Variables: map[string]cty.Value{}, Functions: map[string]ctyfunction.Function{
-		"jsonencode": stdlib.JSONEncodeFunc, "concat": stdlib.ConcatFunc, "compact": stdlib.CompactFunc, "split": stdlib.SplitFunc, "trimspace": stdlib.TrimSpaceFunc,
+		"can": tryfunc.CanFunc, "regex": stdlib.RegexFunc, "length": stdlib.StrlenFunc, "alltrue": alltrue(), "jsonencode": stdlib.JSONEncodeFunc, "concat": stdlib.ConcatFunc, "compact": stdlib.CompactFunc, "split": stdlib.SplitFunc, "trimspace": stdlib.TrimSpaceFunc,
 	}}}
 	files, err := filepath.Glob("../../../deploy/aws/terraform/*.tf")
 	if err != nil || len(files) != 4 {
@@ -270,6 +271,58 @@ func snake(name string) string {
 		b.WriteString(strings.ToLower(string(r)))
 	}
 	return b.String()
+}
+
+// alltrue is Terraform's function of this name.
+func alltrue() ctyfunction.Function {
+	return ctyfunction.New(&ctyfunction.Spec{
+		Params: []ctyfunction.Parameter{{Name: "list", Type: cty.DynamicPseudoType}}, Type: ctyfunction.StaticReturnType(cty.Bool),
+		Impl: func(arguments []cty.Value, _ cty.Type) (cty.Value, error) {
+			return cty.BoolVal(!slices.ContainsFunc(arguments[0].AsValueSlice(), cty.Value.False)), nil
+		},
+	})
+}
+
+// refused are the variables whose validations do not hold.
+func (m *module) refused() (names []string) {
+	m.t.Helper()
+	for _, block := range m.blocks["variable"] {
+		for _, validation := range block.Body.Blocks {
+			if m.value(validation.Body.Attributes["condition"].Expr).False() {
+				names = append(names, block.Labels[0])
+			}
+		}
+	}
+	return names
+}
+
+// TestTerraformRefuses: what the template's parameters refuse, the module's variables refuse too, and nothing else.
+func TestTerraformRefuses(t *testing.T) {
+	root := testpki.Root("root")
+	for _, row := range []struct{ name, value string }{
+		{"Name", "ab"}, {"Name", "1ab"}, {"TrustAnchorCertificate", "x"}, {"TrustAnchorCertificate", ""}, {"TrustAnchorCertificate", pemOf(root.Cert) + strings.Repeat(" ", 4096)},
+		{"SecondTrustAnchorCertificate", "x"}, {"SubjectLocality", ""}, {"PublishSnsCommonName", ""}, {"StoreDynamodbCommonName", ""}, {"InvokeLambdaCommonName", ""},
+		{"FunctionName", worker}, {"FunctionAlias", ""}, {"FunctionAlias", "*"}, {"FunctionRoleName", "a/b"}, {"TableSortKey", "a b"}, {"TableTtlAttribute", ""}, {"AlarmEmail", "ops"},
+		{"AlarmEmail", "ops@example.com"}, {"SecondTrustAnchorCertificate", pemOf(root.Cert)}, {"TableSortKey", "sk"}, {"FunctionAlias", "7"}, {"IssuerCommonNames", "One CA, Another CA"},
+	} {
+		given := parameters(root.Cert)
+		given[row.name] = row.value
+		variables := map[string]string{}
+		for key, value := range given {
+			variables[snake(key)] = value
+		}
+		var want []string
+		if _, err := New(Config{}).readTemplate(strings.NewReader(deployed(t)), given); err != nil {
+			want = []string{snake(row.name)}
+		}
+		if got := readModule(t, variables).refused(); !slices.Equal(got, want) {
+			t.Errorf("%s = %.40q: the module refuses %v, want %v as the template", row.name, row.value, got, want)
+		}
+	}
+	variables := map[string]string{"trust_anchor_certificate": pemOf(root.Cert), "subject_locality": "x", "issuer_common_names": "One CA,"}
+	if got := readModule(t, variables).refused(); !slices.Equal(got, []string{"issuer_common_names"}) {
+		t.Errorf("an issuer without a name: the module refuses %v, want it", got)
+	}
 }
 
 // TestTerraformVariables: the module has the template's parameters, with the same defaults.

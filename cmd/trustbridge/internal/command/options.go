@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -61,8 +62,18 @@ func (f *setupFlags) options(environment []string, changed func(flag string) boo
 	if o.Plan, err = f.plan(s, either(f.subdomain, "DESTINATION_SUBDOMAIN"), changed); err != nil {
 		return o, s, err
 	}
+	if err := f.checkPlain(o); err != nil {
+		return o, s, err
+	}
 	if !slices.Contains(o.Plan.Functions, plan.InvokeLambda) && !changed("function") {
-		o.Notes = []string{"invoke-lambda has no role and no environment: --lambda names the function that it is to invoke"}
+		o.Notes = []string{"invoke-lambda has no role and no environment: --lambda NAME:ALIAS names the function that it is to invoke, whose alias (live without one) must be there, and --lambda-role its execution role"}
+	}
+	if o.Plan.Lambda != "" {
+		alias := o.Plan.Alias
+		if alias == "" {
+			alias = "live"
+		}
+		o.Notes = append(o.Notes, fmt.Sprintf("the Lambda function %s and its alias %s must be there before a script runs: --lambda NAME:ALIAS names another", o.Plan.Lambda, alias))
 	}
 	if o.Plan.Lambda != "" && f.lambdaRole == "" {
 		o.Notes = append(o.Notes, "Lambda refuses the on-failure destination unless the execution role of "+o.Plan.Lambda+" may send to that queue: --lambda-role names the role to be allowed it")
@@ -108,6 +119,34 @@ func (f *setupFlags) check(name string, changed func(string) bool) error {
 		if changed(flag) && !f.create {
 			return usage("--%s is about a new certificate: it needs --create", flag)
 		}
+	}
+	return nil
+}
+
+// checkPlain refuses what could not be written into the environments, and a common name that is another function's, before
+// anything is made for it.
+func (f *setupFlags) checkPlain(o setup.Options) error {
+	key := ""
+	if o.CSR {
+		key = o.KeyPath
+	}
+	b := o.Plan.Binding
+	for _, v := range []struct{ flag, value string }{
+		{"destination", o.Destination}, {"folder", key}, {"service-key", b.ServiceKeyPath}, {"vcap-services-file", b.VCAPServicesFilePath},
+		{"service-binding-root", b.ServiceBindingRoot}, {"binding", b.Name}, {"subdomain", b.Subdomain},
+	} {
+		if !plan.Plain(v.value) {
+			return usage("--%s: %q cannot stand in an environment file that docker, systemd or a shell reads; choose a name without spaces and shell characters: "+
+				"A-Z a-z 0-9 _ . / : = @ + , ~ -", v.flag, v.value)
+		}
+	}
+	cn := o.CommonName
+	if cn == "" {
+		cn = "trustbridge-" + o.Destination
+	}
+	if owner := plan.OwnerOf(cn, o.Plan.Functions); owner != "" && o.Create {
+		return usage("--cn: by %q the role of %s tells its own certificate, and %s is not among the functions that use this one; choose another --cn or --destination, "+
+			"or name it with --function", cn, owner, owner)
 	}
 	return nil
 }

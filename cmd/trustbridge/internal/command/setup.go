@@ -55,8 +55,9 @@ Exit code: 0 done or nothing to do, 1 failed, 2 wrong usage.`,
 		Example: `  # Set up from a service key, and make destination and certificate
   trustbridge setup --service-key service-key.json --destination aws-orders --create
 
-  # The same with the private key kept here; invoke-lambda will invoke the function "orders"
-  trustbridge setup --service-key service-key.json --destination aws-orders --create --csr --lambda orders
+  # The same with the private key kept here; invoke-lambda will invoke the alias "live" of the function "orders"
+  trustbridge setup --service-key service-key.json --destination aws-orders --create --csr \
+    --lambda orders --lambda-role orders-role
 
   # Use what is there, under a CA of your own, and read the result with a script
   trustbridge setup --destination aws-orders --accept-root 12:34:…:EF --output json`,
@@ -116,11 +117,11 @@ func runSetup(cmd *cobra.Command, p Process, f *setupFlags) error {
 	if err == nil {
 		return nil
 	}
-	return failure{error: err, hint: hint(err)}
+	return failure{error: err, hint: hint(err, sources)}
 }
 
 // hint is the next step, "" where the error says it.
-func hint(err error) string {
+func hint(err error, s binding.Sources) string {
 	if e, is := errors.AsType[*setup.Error](err); is {
 		return e.Hint
 	}
@@ -129,6 +130,9 @@ func hint(err error) string {
 	}
 	if e, is := errors.AsType[*binding.Error](err); is && e.Kind == binding.SeveralBindings {
 		return "choose one with --binding"
+	}
+	if e, is := errors.AsType[*binding.Error](err); is && s.ServiceKeyPath != "" && (e.Kind == binding.Unreadable || e.Kind == binding.IncompleteBinding) {
+		return "--service-key (or DESTINATION_SERVICE_KEY_PATH) names that file: give the one with the service key of an instance of the Destination service, as SAP prints it"
 	}
 	return ""
 }

@@ -1,6 +1,6 @@
 // Package folder writes the files of a set-up into a folder.
 //
-// [Write] is the one call. It promises that nothing is overwritten unless it is told to; that it first looks at everything and
+// [Write] is the one call; [Try] tells beforehand whether it could. It promises that nothing is overwritten unless it is told to; that it first looks at everything and
 // then writes, so that a file in the way leaves the folder as it was; that each file appears whole or not at all; and that
 // writing the same again changes nothing and says so.
 //
@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 )
@@ -99,6 +100,24 @@ func Write(folder string, files []File, force bool) (results []Result, err error
 		}
 	}
 	return results, nil
+}
+
+// Try finds out whether folder can be written, by a file that it makes and removes again. Where the folder is not there it tries
+// in what is, and makes nothing.
+func Try(folder string) error {
+	dir := filepath.Clean(folder)
+	for {
+		_, err := os.Stat(dir)
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	file, err := os.CreateTemp(dir, ".trustbridge-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", folder, err)
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
 // look compares what is there with what should be.

@@ -21,6 +21,25 @@ func files() []File {
 	}
 }
 
+// TestTry: a folder that is there, one that would be made, and what is none; nothing is left.
+func TestTry(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for folder, want := range map[string]string{
+		dir: "", filepath.Join(dir, "new", "setup"): "", file: "not a directory", filepath.Join(file, "setup"): "not a directory",
+	} {
+		if err := Try(folder); (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), folder)) {
+			t.Errorf("Try(%s) = %v, want %q", folder, err, want)
+		}
+	}
+	if there, err := os.ReadDir(dir); err != nil || len(there) != 1 {
+		t.Errorf("Try left %v (%v), want the file alone", there, err)
+	}
+}
+
 func states(results []Result) (s []State) {
 	for _, r := range results {
 		s = append(s, r.State)

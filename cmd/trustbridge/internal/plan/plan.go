@@ -97,9 +97,12 @@ func Make(o Options) ([]folder.File, error) {
 	return append(files, o.environments()...), nil
 }
 
-// forms of what goes into files; none has anything that a shell, YAML or a line of an environment file would take for its own.
+// Forms of what goes into files. plainForm is what nothing takes for its own that reads an environment file, neither docker nor
+// systemd nor a shell, of which each has other quotes; homeForm is where a shell would put somebody's home. What goes into scripts
+// and parameters alone is quoted, and what goes into YAML is JSON.
 var (
-	plain      = regexp.MustCompile(`^[^\x00-\x1f\x7f]*$`)
+	plainForm  = regexp.MustCompile(`^[A-Za-z0-9_./:=@+,~-]*$`)
+	homeForm   = regexp.MustCompile(`(^|:)~`)
 	regionForm = regexp.MustCompile(`^([a-z]{2,}(-[a-z0-9]+)+-[0-9]+)?$`)
 	// Source: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 	lambdaForm = regexp.MustCompile(`^([A-Za-z0-9_-]{1,64})?$`)
@@ -111,16 +114,34 @@ var (
 	nameForm = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]{2,39})?$`)
 )
 
+// Plain tells whether a value can stand in an environment file as it is, where no quotes mean the same to all who read it.
+func Plain(value string) bool { return plainForm.MatchString(value) && !homeForm.MatchString(value) }
+
+// OwnerOf is the function whose role admits the common name though it does not use the certificate, "" if there is none: a
+// certificate of that name could become two roles.
+func OwnerOf(commonName string, functions []string) string {
+	for _, f := range Functions() {
+		if commonName == defaultName(f) && !slices.Contains(functions, f) {
+			return f
+		}
+	}
+	return ""
+}
+
 func (o Options) check() error {
 	if err := o.Pins.check(); err != nil {
 		return err
+	}
+	if f := OwnerOf(o.Pins.CommonName, o.Functions); f != "" {
+		return fmt.Errorf("make trust policies: the certificate has the CN %q, by which the role of %s tells its own certificate, and %s is not among the "+
+			"functions that use this one; name it with --function, or take a certificate with another CN", o.Pins.CommonName, f, f)
 	}
 	for _, v := range []string{
 		o.Destination, o.Auth, o.KeyPath,
 		o.Binding.ServiceKeyPath, o.Binding.VCAPServicesFilePath, o.Binding.ServiceBindingRoot, o.Binding.Name, o.Binding.Subdomain,
 	} {
-		if !plain.MatchString(v) {
-			return fmt.Errorf("make environments: %q holds a control character, which no environment file can hold", v)
+		if !Plain(v) {
+			return fmt.Errorf("make environments: %q cannot stand in an environment file; choose a name without spaces and shell characters", v)
 		}
 	}
 	for _, f := range o.Functions {
@@ -151,8 +172,11 @@ func (o Options) commonName(function string) string {
 	if slices.Contains(o.Functions, function) {
 		return o.Pins.CommonName
 	}
-	return "trustbridge-" + function
+	return defaultName(function)
 }
+
+// defaultName is what deploy/aws/template.yaml has.
+func defaultName(function string) string { return "trustbridge-" + function }
 
 func sorted(m map[string][]byte) []string {
 	names := make([]string, 0, len(m))

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -151,8 +152,14 @@ func TestMakeRefuses(t *testing.T) {
 		{"bad name", func(o *Options) { o.Name = "a_b" }, "3 to 40"},
 		{"bad alias", func(o *Options) { o.Alias = "a'b" }, "Lambda function"},
 		{"bad region", func(o *Options) { o.Region = "'; rm" }, "region"},
-		{"line feed in a name", func(o *Options) { o.Destination = "a\nAUTH=none" }, "control character"},
-		{"line feed in a path", func(o *Options) { o.Binding.ServiceKeyPath = "/a\nb" }, "control character"},
+		{"line feed in a name", func(o *Options) { o.Destination = "a\nAUTH=none" }, "shell characters"},
+		{"command in a name", func(o *Options) { o.Destination = "$(id)" }, "shell characters"},
+		{"space in a path", func(o *Options) { o.KeyPath = "/my setup/key.pem" }, "shell characters"},
+		{"quote in a path", func(o *Options) { o.Binding.VCAPServicesFilePath = "/it's" }, "shell characters"},
+		{"somebody's home", func(o *Options) { o.Binding.Name = "~root" }, "shell characters"},
+		{"somebody's home in a path", func(o *Options) { o.Binding.ServiceBindingRoot = "/a:~root" }, "shell characters"},
+		{"the name of another role", func(o *Options) { o.Functions, o.Pins.CommonName = Functions()[:1], "trustbridge-invoke-lambda" }, "the role of invoke-lambda"},
+		{"line feed in a path", func(o *Options) { o.Binding.ServiceKeyPath = "/a\nb" }, "shell characters"},
 		{"no locality", func(o *Options) { o.Pins.Locality = "" }, "condition"},
 		{"no common name", func(o *Options) { o.Pins.CommonName = "" }, "condition"},
 		{"no issuer", func(o *Options) { o.Pins.Issuers = nil }, "condition"},
@@ -163,6 +170,27 @@ func TestMakeRefuses(t *testing.T) {
 		row.change(&o)
 		if files, err := Make(o); err == nil || files != nil || !strings.Contains(err.Error(), row.says) {
 			t.Errorf("%s: Make = %d files, %v, want an error that says %q", row.name, len(files), err, row.says)
+		}
+	}
+}
+
+// TestEnvironmentsAreForShells: a shell that reads an environment has the very values, whatever is plain.
+func TestEnvironmentsAreForShells(t *testing.T) {
+	o := options(t)
+	o.Destination = "a_.:=@+,~-Z9"
+	o.Binding = Binding{"/a~b/=k@1+2,3.json", "/v:c", "/r-t", "b_d", "s-u"}
+	for _, f := range make1(t, o) {
+		if f.Path != "publish-sns.env" {
+			continue
+		}
+		path := filepath.Join(t.TempDir(), "env")
+		if err := os.WriteFile(path, f.Content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), "bash", "-c", `set -eu; . "$1"; printf '%s|' "$DESTINATION_NAME" "$DESTINATION_SERVICE_KEY_PATH" "$VCAP_SERVICES_FILE_PATH" `+
+			`"$SERVICE_BINDING_ROOT" "$DESTINATION_BINDING" "$DESTINATION_SUBDOMAIN"`, "bash", path).CombinedOutput()
+		if want := o.Destination + "|/a~b/=k@1+2,3.json|/v:c|/r-t|b_d|s-u|"; err != nil || string(out) != want {
+			t.Errorf("a shell reads %q (%v), want %q", out, err, want)
 		}
 	}
 }

@@ -170,6 +170,15 @@ case $call in
   case $state in
   none) echo "An error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id trustbridge does not exist" >&2; exit 254 ;;
   denied) echo "An error occurred (ExpiredToken)" >&2; exit 254 ;;
+  cut*)
+    echo "${state#cut }"
+    case $state in
+    'cut CREATE_IN_PROGRESS') echo 'cut CREATE_COMPLETE' >"$ANSWERS/state" ;;
+    'cut UPDATE_IN_PROGRESS') echo 'cut UPDATE_COMPLETE_CLEANUP_IN_PROGRESS' >"$ANSWERS/state" ;;
+    'cut UPDATE_COMPLETE_CLEANUP_IN_PROGRESS') echo same >"$ANSWERS/state" ;;
+    'cut ROLLBACK_IN_PROGRESS') echo 'cut ROLLBACK_COMPLETE' >"$ANSWERS/state" ;;
+    'cut DELETE_IN_PROGRESS') echo none >"$ANSWERS/state" ;;
+    esac ;;
   *) echo CREATE_COMPLETE ;;
   esac ;;
 *describe-stacks*) cat "$ANSWERS/create" ;;
@@ -190,12 +199,18 @@ func TestCloudFormation(t *testing.T) {
 		events = "aws cloudformation describe-stack-events --stack-name trustbridge --output text --query " +
 			"StackEvents[?contains(ResourceStatus,'FAILED')].[LogicalResourceId,ResourceStatusReason]"
 	)
+	const again, delete = "sleep 10", "aws cloudformation delete-stack --stack-name trustbridge, then run this again\n"
 	for _, row := range []struct {
 		state string
 		calls []string
 		code  int
 		says  string
 	}{
+		{"cut ROLLBACK_COMPLETE", []string{status}, 1, delete}, {"cut ROLLBACK_FAILED", []string{status}, 1, delete}, {"cut REVIEW_IN_PROGRESS", []string{status}, 1, delete},
+		{"cut CREATE_IN_PROGRESS", []string{status, again, status, "aws cloudformation update-stack" + change, "aws cloudformation wait stack-update-complete --stack-name trustbridge", result}, 0, "stack trustbridge is CREATE_IN_PROGRESS; waiting"},
+		{"cut UPDATE_IN_PROGRESS", []string{status, again, status, again, status, "aws cloudformation update-stack" + change, result}, 0, "as it should be"},
+		{"cut ROLLBACK_IN_PROGRESS", []string{status, again, status}, 1, delete},
+		{"cut DELETE_IN_PROGRESS", []string{status, again, status, "aws cloudformation create-stack" + change, "aws cloudformation wait stack-create-complete --stack-name trustbridge", result}, 0, "making stack"},
 		{"none", []string{status, "aws cloudformation create-stack" + change, "aws cloudformation wait stack-create-complete --stack-name trustbridge", result}, 0, "making stack trustbridge"},
 		{"there", []string{status, "aws cloudformation update-stack" + change, "aws cloudformation wait stack-update-complete --stack-name trustbridge", result}, 0, "changing stack"},
 		{"same", []string{status, "aws cloudformation update-stack" + change, result}, 0, "as it should be"},
@@ -205,6 +220,7 @@ func TestCloudFormation(t *testing.T) {
 	} {
 		w := newWorkshop(t, nil)
 		w.program("aws", cloudFormation)
+		w.program("sleep", "")
 		w.answer("state", row.state)
 		stdout, stderr, calls, code := w.run("cloudformation.sh")
 		if diff := cmp.Diff(row.calls, calls); diff != "" || code != row.code || !strings.Contains(stderr, row.says) {

@@ -55,9 +55,23 @@ func (s *run) provide(ctx context.Context) error {
 	return s.createDestination(ctx)
 }
 
+// ready tells whether the files could be written, before anything is made that they are about.
+func (s *run) ready() error {
+	if err := folder.Try(s.o.Folder); err != nil {
+		return &Error{Err: err, Hint: folderHint}
+	}
+	return nil
+}
+
+// folderHint is the next step where files cannot be written.
+const folderHint = "make the folder writable, or choose another --folder; what is made in the Destination service stays there for the next run"
+
 // createDestination makes the destination. Where there is one all at once, an attempt that got no answer may have made it, or
 // somebody else has: it must be as ours would be.
 func (s *run) createDestination(ctx context.Context) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
 	err := s.service.CreateDestination(ctx, s.level, map[string]string{
 		"Name": s.o.Destination, "Type": "HTTP", "URL": newURL, "ProxyType": "Internet",
 		"Authentication": clientCertificate, "KeyStoreLocation": s.keyStore, "KeyStorePassword": "",
@@ -125,6 +139,9 @@ func (s *run) locate(found *destination.Found) error {
 
 // createCertificate has the service issue the certificate, with automatic renewal.
 func (s *run) createCertificate(ctx context.Context) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
 	request := destination.CertificateRequest{
 		Name: s.keyStore, CN: s.commonName(), ValidityUnit: s.o.Validity.Unit, ValidityValue: s.o.Validity.Value, AutomaticRenew: true,
 	}
@@ -173,7 +190,7 @@ func (s *run) ownKey() (*rsa.PrivateKey, error) {
 	}
 	file := folder.File{Path: plan.KeyName, Content: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), Mode: 0o600}
 	if _, err := folder.Write(s.o.Folder, []folder.File{file}, false); err != nil {
-		return nil, err
+		return nil, &Error{Err: err, Hint: folderHint}
 	}
 	s.report.Made = append(s.report.Made, "private key "+plan.KeyName)
 	return key, nil
@@ -182,8 +199,11 @@ func (s *run) ownKey() (*rsa.PrivateKey, error) {
 // readKey is the private key in the folder, nil if there is none.
 func (s *run) readKey() (*rsa.PrivateKey, error) {
 	content, err := folder.Read(s.o.Folder, plan.KeyName)
-	if content == nil || err != nil {
-		return nil, err
+	if err != nil {
+		return nil, &Error{Err: err, Hint: "see that the folder is one, and a private key in it a file that you alone may read, or choose another --folder"}
+	}
+	if content == nil {
+		return nil, nil
 	}
 	block, _ := pem.Decode(content)
 	if block != nil {

@@ -132,14 +132,14 @@ func (s *run) write(keyPath string) error {
 	p.Root, p.Pins, p.Destination, p.KeyPath = s.chain[len(s.chain)-1], pins, s.o.Destination, keyPath
 	files, err := plan.Make(p)
 	if err != nil {
-		return err
+		return &Error{Err: err, Hint: "change what the error names, and run the same again"}
 	}
 	s.report.Files, err = folder.Write(s.o.Folder, files, s.o.Force)
 	if differs, is := errors.AsType[*folder.DiffersError](err); is {
 		return &Error{Err: differs, Hint: "compare the folder with what another --folder gets; --force replaces"}
 	}
 	if err != nil {
-		return err
+		return &Error{Err: err, Hint: folderHint}
 	}
 	s.report.next(p.Functions)
 	return nil

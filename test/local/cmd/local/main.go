@@ -38,7 +38,7 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
-	folder := flags.String("folder", "", "folder for the CA certificate and the service key; required")
+	folder := flags.String("folder", "", "folder for the CA certificate and the service key, made if it is not there; required")
 	awsAddress := flags.String("aws", "", "loopback address of the AWS part; empty: a free port")
 	btpAddress := flags.String("btp", "", "loopback address of the BTP part; empty: a free port")
 	control := flags.String("control", "", "loopback address that answers questions; empty: a free port")
@@ -50,6 +50,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	if *folder == "" || flags.NArg() > 0 {
 		return errors.New("usage: local -folder DIR [-bare] [-aws ADDRESS] [-btp ADDRESS] [-control ADDRESS]")
+	}
+	if err := os.MkdirAll(*folder, 0o700); err != nil {
+		return fmt.Errorf("make the folder: %w", err)
 	}
 	stand, err := local.Start(ctx, local.Config{Address: *awsAddress, BTPAddress: *btpAddress, BTP: btp.Config{Bits: *bits}})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,7 +19,11 @@ func TestRunDescribesAndAnswers(t *testing.T) {
 	defer cancel()
 	read, write := io.Pipe()
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, []string{"-folder", t.TempDir(), "-bits", "2048"}, write) }()
+	go func() {
+		err := run(ctx, []string{"-folder", t.TempDir(), "-bits", "2048"}, write)
+		_ = write.CloseWithError(err) // so that nobody waits for what will not come
+		ended <- err
+	}()
 
 	var d local.Description
 	if err := json.NewDecoder(read).Decode(&d); err != nil {
@@ -52,8 +57,12 @@ func TestBareMakesStacks(t *testing.T) {
 	defer cancel()
 	read, write := io.Pipe()
 	ended := make(chan error, 1)
-	folder := t.TempDir()
-	go func() { ended <- run(ctx, []string{"-folder", folder, "-bare"}, write) }()
+	folder := filepath.Join(t.TempDir(), "new", "folder")
+	go func() {
+		err := run(ctx, []string{"-folder", folder, "-bare"}, write)
+		_ = write.CloseWithError(err) // so that nobody waits for what will not come
+		ended <- err
+	}()
 	var d local.Description
 	if err := json.NewDecoder(read).Decode(&d); err != nil {
 		t.Fatal(err)
@@ -90,7 +99,7 @@ func TestBareMakesStacks(t *testing.T) {
 
 func TestRunRefuses(t *testing.T) {
 	for name, args := range map[string][]string{
-		"no folder": nil, "an argument": {"-folder", "x", "y"}, "an unknown flag": {"-nonsense"},
+		"no folder": nil, "a file in the place of the folder": {"-folder", "main.go/x"}, "an argument": {"-folder", "x", "y"}, "an unknown flag": {"-nonsense"},
 		"all interfaces": {"-folder", t.TempDir(), "-bits", "2048", "-aws", "0.0.0.0:0"}, "control beyond loopback": {"-folder", t.TempDir(), "-bits", "2048", "-control", ":0"},
 	} {
 		if err := run(t.Context(), args, io.Discard); err == nil || strings.TrimSpace(err.Error()) == "" {

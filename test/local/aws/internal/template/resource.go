@@ -43,6 +43,7 @@ type resource struct {
 	kind       string
 	properties object
 	after      []any // DependsOn
+	metadata   any   // nil if there is none
 	left       bool  // its condition is false
 }
 
@@ -106,7 +107,7 @@ func (e *evaluator) ref(id string) (string, error) {
 		return "", err
 	}
 	switch r.kind {
-	case typeRole, typeTable:
+	case typeRole, typeTable, typePolicy:
 		return e.name(id)
 	case typeTopic:
 		return e.attribute(id, "TopicArn")

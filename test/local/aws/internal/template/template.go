@@ -100,6 +100,7 @@ func (e *evaluator) readResources(top object) (map[string]resource, error) {
 		if r.properties, err = o.part(what, "Properties"); err != nil {
 			return nil, err
 		}
+		r.metadata = o["Metadata"]
 		if r.left, err = e.leftOut(o); err != nil {
 			return nil, fmt.Errorf("%s: %w", what, err)
 		}
@@ -170,6 +171,11 @@ func (e *evaluator) resource(id string) (Resource, error) {
 	v, err := e.evaluate(r.properties)
 	if err != nil {
 		return Resource{}, err
+	}
+	if r.metadata != nil { // what it refers to is made before, as what a property refers to
+		if _, err := e.evaluate(r.metadata); err != nil {
+			return Resource{}, fmt.Errorf("member Metadata: %w", err)
+		}
 	}
 	for _, other := range r.after {
 		name, _ := other.(string)

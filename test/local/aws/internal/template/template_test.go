@@ -191,11 +191,31 @@ func TestResources(t *testing.T) {
 	}
 }
 
+// TestMetadataOrders: what Metadata refers to is made before, and only under its condition.
+func TestMetadataOrders(t *testing.T) {
+	for sorted, want := range map[string]string{"": "T B A C", "sk": "T B Left A C"} {
+		text := strings.Replace(wholeTemplate, "DependsOn: [C, Left]", "DependsOn: Left", 1)
+		text = strings.Replace(text, "C: {Type: AWS::SNS::Topic}", "C: {Type: AWS::SNS::Topic, Metadata: {After: !If [HasSort, !Ref A, '']}}", 1)
+		got, err := Read(strings.NewReader(text), map[string]string{"Sorted": sorted}, testNames)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, r := range got.Resources {
+			ids = append(ids, r.ID)
+		}
+		if got := strings.Join(ids, " "); got != want {
+			t.Errorf("resources with %q = %q, want %q", sorted, got, want)
+		}
+	}
+}
+
 func TestTemplatesThatAreRefused(t *testing.T) {
 	for _, tt := range []struct{ old, new, says string }{
 		{"!GetAtt T.Arn}}]", "!GetAtt B.Arn}}]", "refers to it again"}, {"Type: AWS::DynamoDB::Table", "Type: AWS::S3::Bucket", `resource T: type "AWS::S3::Bucket" is not read`},
 		{"Condition: HasSort}\nOutputs", "Condition: X}\nOutputs", `resource Left: there is no condition "X"`}, {"{Type: AWS::SNS::Topic}", "x", "must be a mapping"},
 		{"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, Properties: {TopicName: !Ref C}}", "needs its own name"}, {"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, DependsOn: A}", "refers to it again"},
+		{"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, Metadata: {x: !Ref D}}", "Metadata: "}, {"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, Metadata: {x: !GetAtt C.TopicArn}}", "refers to it again"},
 		{"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, DependsOn: D}", "there is no resource D"}, {"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, DependsOn: {}}", "DependsOn must name"},
 		{"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, Properties: {x: !GetAtt C.TopicArn}}", "refers to it again"}, {"{Type: AWS::SNS::Topic}", "{Type: AWS::SNS::Topic, CreationPolicy: x}", `"CreationPolicy" is not read`},
 		{"Resources:", "Transform: x\nResources:", `"Transform"`}, {"Resources:", "Rules: {}\nResources:", `"Rules"`}, {"Value: !Ref C}", "Value: !Ref C, Export: x}", `"Export"`},

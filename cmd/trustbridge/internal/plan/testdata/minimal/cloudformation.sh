@@ -13,11 +13,29 @@ stack=trustbridge
 # CAPABILITY_IAM: the stack makes roles; read them in template.yaml.
 arguments=(--stack-name "$stack" --template-body file://template.yaml --parameters file://parameters.json --capabilities CAPABILITY_IAM)
 
-if ! there=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text 2>&1); then
+# state sets there to the stack's status, or to nothing.
+state() {
+  if there=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text 2>&1); then return; fi
   case $there in
-    *'does not exist'*) ;;
+    *'does not exist'*) there= ;;
     *) printf '%s\n' "$there" >&2; exit 1 ;;
   esac
+}
+state
+# What a run began that was cut goes on without it, and has an end.
+while case $there in REVIEW_IN_PROGRESS) false ;; *_IN_PROGRESS) ;; *) false ;; esac; do
+  echo "stack $stack is $there; waiting for its end" >&2
+  sleep 10
+  state
+done
+case $there in
+  ROLLBACK_COMPLETE | ROLLBACK_FAILED | REVIEW_IN_PROGRESS)
+    # CloudFormation changes no stack that never was complete.
+    printf '%s\n' "stack $stack is $there; nothing that is needed is in it:" "  aws cloudformation delete-stack --stack-name $stack, then run this again" >&2
+    exit 1 ;;
+esac
+
+if [ -z "$there" ]; then
   echo "making stack $stack" >&2
   aws cloudformation create-stack "${arguments[@]}" >/dev/null
   wait=stack-create-complete
