@@ -63,7 +63,7 @@ vuln: ## Look for known vulnerabilities in what is linked
 fuzz: ## Fuzz every parser of foreign bytes for 30 s each (FUZZTIME=10m for longer)
 	@for p in $$(git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | cut -c6-); do \
-	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime "$${FUZZTIME:-30s}" "./$$p"; done; done
+	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime "$${FUZZTIME:-30s}" -fuzzminimizetime 10x "./$$p"; done; done
 
 .PHONY: bench
 bench: ## Measure the functions beside plain SDK handlers (Linux, 2 CPUs; BENCH="-only sns -seconds 1" for less)
