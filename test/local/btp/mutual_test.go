@@ -58,11 +58,13 @@ func newMutualStand(t *testing.T) *mutualStand {
 		}
 	})
 	t.Cleanup(func() {
+		// Both ends take leave of each other, for 5 s at most, since a pipe has no buffer. Before Close, which would do so with the
+		// server's lock held: whoever waits for a lock keeps the bubble's time from passing.
+		time.Sleep(time.Minute)
 		if err := web.Close(); err != nil {
 			t.Error(err)
 		}
 		done.Wait()
-		time.Sleep(time.Minute) // both ends take leave of each other, for 5 s at most, since a pipe has no buffer
 	})
 	return s
 }
