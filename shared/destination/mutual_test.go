@@ -113,6 +113,18 @@ func (d *door) listen(t *testing.T, network *virtual.Network) *x509.CertPool {
 		}
 		return nil
 	}
+	// By TLS 1.3 a client that is refused may already be writing its request, and what it then sees, alert or closed connection, is
+	// chance; by 1.2 it waits for the alert.
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if !d.alert {
+			return nil, nil // config itself
+		}
+		older := config.Clone()
+		older.MaxVersion = tls.VersionTLS12
+		return older, nil
+	}
 	server := &http.Server{Handler: d, ReadHeaderTimeout: time.Hour, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), ConnState: func(c net.Conn, s http.ConnState) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
