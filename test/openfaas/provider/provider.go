@@ -147,7 +147,7 @@ func (p *Provider) deploy(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	p.replace(d.Service, next)
+	p.replace(r.Context(), d.Service, next)
 	w.WriteHeader(http.StatusAccepted)
 }
 
@@ -169,13 +169,16 @@ func (p *Provider) mounts(secrets []string) (map[string][]byte, error) {
 
 // replace ends the function's pod and puts next in its place, which may be nil; requests go to the old one for the lag. It
 // tells whether there was one.
-func (p *Provider) replace(name string, next *pod) bool {
+func (p *Provider) replace(ctx context.Context, name string, next *pod) bool {
 	p.mu.Lock()
 	old, lag := p.pods[name], p.lag
 	p.mu.Unlock()
 	if old != nil {
 		p.ending.Go(func() { p.end(old) })
-		time.Sleep(lag)
+		select { // by the clock: pods are processes, for which no time is virtual
+		case <-time.After(lag):
+		case <-ctx.Done():
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -199,7 +202,7 @@ func (p *Provider) remove(w http.ResponseWriter, r *http.Request) {
 	var d types.DeleteFunctionRequest
 	if err := json.NewDecoder(r.Body).Decode(&d); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
-	} else if !p.replace(d.FunctionName, nil) {
+	} else if !p.replace(r.Context(), d.FunctionName, nil) {
 		http.Error(w, d.FunctionName+" is not deployed", http.StatusNotFound)
 	} else {
 		w.WriteHeader(http.StatusAccepted)
